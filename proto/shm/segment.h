@@ -1,0 +1,257 @@
+// Layout of the counter segment: a sealed memfd the dataplane writes and weir-control maps
+// read-only (proto/README.md section 4). No pointers: offsets from the segment's start.
+// Any change of layout raises kLayoutVersion.
+#ifndef WEIR_PROTO_SHM_SEGMENT_H_
+#define WEIR_PROTO_SHM_SEGMENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "shm/log_histogram.h"
+#include "shm/seqlock.h"
+
+namespace weir::shm {
+
+inline constexpr uint64_t kMagic = 0x3130'6765'7372'6977;  // "wirseg01"
+inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr size_t kCacheLine = 64;
+
+// Written by the dataplane before the segment is passed, then never again.
+struct alignas(kCacheLine) SegmentHeader {
+  uint64_t magic;
+  uint32_t layout_version;
+  uint32_t slots;
+  uint32_t workers;
+  uint32_t ports;
+  uint32_t histograms;  // For each worker.
+  uint32_t reserved;
+  uint8_t boot_id[16];
+  uint64_t segment_bytes;
+  // Offsets of the arrays below.
+  uint64_t status_offset;     // StatusCell[slots]
+  uint64_t tx_offset;         // TxCell[slots]
+  uint64_t rx_offset;         // RxCell[workers][slots]
+  uint64_t worker_offset;     // WorkerCell[workers]
+  uint64_t port_offset;       // PortCell[ports]
+  uint64_t node_offset;       // NodeCell
+  uint64_t histogram_offset;  // LogHistogram[workers][histograms]
+};
+
+// All times are the dataplane's clock: ns since the Unix epoch. Bytes are IP-layer bytes.
+
+// State of a flow. Writer: the main lcore.
+struct FlowStatus {
+  uint32_t generation;
+  uint8_t role;    // dataplane.v1.Role
+  uint8_t state;   // dataplane.v1.FlowState
+  uint8_t reason;  // dataplane.v1.EndReason
+  uint8_t reserved;
+  uint8_t session_id[16];
+  uint32_t stream;
+  int32_t histogram_index;  // -1: none.
+  uint64_t proven_ns;
+  uint64_t armed_ns;
+  uint64_t ended_ns;
+  uint64_t feedback_ns;        // TX: last valid feedback.
+  uint64_t feedback_received;  // TX: distinct packets the receiver had by then.
+  uint64_t peer_highest;       // TX: highest sequence plus one the receiver had by then.
+  uint64_t pauses;             // TX: times the load went to zero for want of feedback.
+};
+
+// Writer: the worker that owns the flow.
+struct TxCounters {
+  uint32_t generation;
+  uint32_t worker;
+  uint64_t packets;  // Accepted by the port; also the next sequence number.
+  uint64_t bytes;
+  uint64_t frame_bytes;  // Ethernet with FCS.
+  uint64_t unsent;       // Deadlines that passed without a packet.
+  uint64_t rejected;     // Refusals by the port (a packet may be refused several times).
+  uint64_t first_ns;
+  uint64_t last_ns;
+};
+
+// Writer: the worker it is indexed by; a reader merges the workers.
+struct RxCounters {
+  uint32_t generation;
+  uint32_t reserved;
+  uint64_t packets;  // Distinct.
+  uint64_t bytes;
+  uint64_t frame_bytes;       // Ethernet with FCS.
+  uint64_t highest_sequence;  // Plus one; 0: none yet.
+  uint64_t lost;              // Sequence numbers missing below highest_sequence.
+  uint64_t reordered;
+  uint64_t duplicated;
+  uint64_t late;
+  uint64_t loss_events;
+  uint64_t first_ns;
+  uint64_t last_ns;
+  uint64_t jitter_x16_ns;      // RFC 3550 J, scaled by 16.
+  uint64_t last_packet_bytes;  // IP bytes of the packet at last_ns.
+  int64_t delay_base_ns;       // Subtracted from one-way delays before the histogram.
+  int64_t delay_min_ns;        // Without the base subtracted.
+  int64_t delay_max_ns;
+  int64_t delay_sum_ns;  // With the base subtracted.
+  uint64_t delay_count;
+};
+
+// Writer: that worker.
+struct WorkerCounters {
+  uint32_t lcore;
+  uint32_t port;
+  uint64_t loops;
+  uint64_t busy_cycles;  // Loops that moved a packet.
+  uint64_t idle_cycles;  // The rest, sleep included.
+  uint64_t sleeps;
+  uint64_t rx_packets;
+  uint64_t tx_packets;
+  uint64_t tx_rejected;
+  uint64_t punted;
+  uint64_t punt_dropped;
+  uint64_t drop_unknown;  // Belongs to no session.
+  uint64_t drop_malformed;
+  uint64_t rx_cpu_starved_ns;  // Time between polls beyond 1 ms while flows were running, summed.
+  uint64_t full_rx_bursts;
+};
+
+// Writer: the main lcore, every 100 ms and at each flow's end.
+struct PortCounters {
+  uint64_t at_ns;
+  uint64_t rx_packets;
+  uint64_t tx_packets;
+  uint64_t rx_bytes;
+  uint64_t tx_bytes;
+  uint64_t
+      rx_missed;  // The port had the packet and no room: imissed + rx_nombuf + the kernel's own.
+  uint64_t rx_errors;
+  uint64_t tx_errors;
+  uint64_t link_bps;
+  uint64_t link_up;
+};
+
+// Writer: the main lcore.
+struct NodeCounters {
+  uint64_t heartbeat_ns;
+  uint64_t clock_offset_error_ns;  // Last correction when the clock was re-anchored.
+  uint64_t tsc_hz;
+  uint64_t hellos;
+  uint64_t challenges;
+  uint64_t proofs_accepted;
+  uint64_t proofs_refused;
+  uint64_t feedback_refused;
+  uint64_t slowpath_replies;
+  uint64_t slowpath_limited;
+};
+
+struct alignas(kCacheLine) StatusCell {
+  SeqlockCell<FlowStatus> cell;
+};
+struct alignas(kCacheLine) TxCell {
+  SeqlockCell<TxCounters> cell;
+};
+struct alignas(kCacheLine) RxCell {
+  SeqlockCell<RxCounters> cell;
+};
+struct alignas(kCacheLine) WorkerCell {
+  SeqlockCell<WorkerCounters> cell;
+};
+struct alignas(kCacheLine) PortCell {
+  SeqlockCell<PortCounters> cell;
+};
+struct alignas(kCacheLine) NodeCell {
+  SeqlockCell<NodeCounters> cell;
+};
+
+static_assert(sizeof(StatusCell) == 128);
+static_assert(sizeof(TxCell) == 128);
+static_assert(sizeof(RxCell) == 192);
+static_assert(sizeof(WorkerCell) == 128);
+
+// Typed access to a mapped segment. Byte is `uint8_t` for the dataplane's writable mapping,
+// `const uint8_t` for a reader. The header must have been checked first (ValidSegment).
+template <typename Byte>
+class SegmentView {
+  template <typename T>
+  using Ref = std::conditional_t<std::is_const_v<Byte>, const T, T>;
+
+ public:
+  SegmentView() = default;
+  explicit SegmentView(Byte* base) : base_(base) {}
+
+  const SegmentHeader& header() const { return *reinterpret_cast<const SegmentHeader*>(base_); }
+  Ref<StatusCell>& status(uint32_t slot) const {
+    return At<StatusCell>(header().status_offset, slot);
+  }
+  Ref<TxCell>& tx(uint32_t slot) const { return At<TxCell>(header().tx_offset, slot); }
+  Ref<RxCell>& rx(uint32_t worker, uint32_t slot) const {
+    return At<RxCell>(header().rx_offset, size_t{worker} * header().slots + slot);
+  }
+  Ref<WorkerCell>& worker(uint32_t index) const {
+    return At<WorkerCell>(header().worker_offset, index);
+  }
+  Ref<PortCell>& port(uint32_t index) const { return At<PortCell>(header().port_offset, index); }
+  Ref<NodeCell>& node() const { return At<NodeCell>(header().node_offset, 0); }
+  Ref<LogHistogram>& histogram(uint32_t worker, uint32_t index) const {
+    return At<LogHistogram>(header().histogram_offset,
+                            size_t{worker} * header().histograms + index);
+  }
+  explicit operator bool() const { return base_ != nullptr; }
+
+ private:
+  template <typename T>
+  Ref<T>& At(uint64_t offset, size_t index) const {
+    return reinterpret_cast<Ref<T>*>(base_ + offset)[index];
+  }
+  Byte* base_ = nullptr;
+};
+
+using SegmentWriter = SegmentView<uint8_t>;
+using SegmentReader = SegmentView<const uint8_t>;
+
+// The header for these dimensions (boot_id left zero).
+constexpr SegmentHeader PlanSegment(uint32_t slots, uint32_t workers, uint32_t ports,
+                                    uint32_t histograms) {
+  SegmentHeader header{};
+  header.magic = kMagic;
+  header.layout_version = kLayoutVersion;
+  header.slots = slots;
+  header.workers = workers;
+  header.ports = ports;
+  header.histograms = histograms;
+  uint64_t offset = 4096;
+  auto place = [&offset](uint64_t bytes) {
+    const uint64_t at = offset;
+    offset += (bytes + 4095) / 4096 * 4096;
+    return at;
+  };
+  header.status_offset = place(uint64_t{slots} * sizeof(StatusCell));
+  header.tx_offset = place(uint64_t{slots} * sizeof(TxCell));
+  header.rx_offset = place(uint64_t{slots} * workers * sizeof(RxCell));
+  header.worker_offset = place(uint64_t{workers} * sizeof(WorkerCell));
+  header.port_offset = place(uint64_t{ports} * sizeof(PortCell));
+  header.node_offset = place(sizeof(NodeCell));
+  header.histogram_offset = place(uint64_t{workers} * histograms * sizeof(LogHistogram));
+  header.segment_bytes = offset;
+  return header;
+}
+
+// True if `header`, at the start of a mapping of `mapped_bytes`, is this layout and every
+// array lies inside the mapping: a reader trusts nothing it has not checked.
+inline bool ValidSegment(const SegmentHeader& header, uint64_t mapped_bytes) {
+  if (header.magic != kMagic || header.layout_version != kLayoutVersion) return false;
+  if (header.workers == 0 || header.workers > 1024 || header.ports > 1024) return false;
+  if (header.slots == 0 || header.slots > (1u << 24) || header.histograms > (1u << 24))
+    return false;
+  const SegmentHeader plan =
+      PlanSegment(header.slots, header.workers, header.ports, header.histograms);
+  return plan.segment_bytes == header.segment_bytes && header.segment_bytes <= mapped_bytes &&
+         plan.status_offset == header.status_offset && plan.tx_offset == header.tx_offset &&
+         plan.rx_offset == header.rx_offset && plan.worker_offset == header.worker_offset &&
+         plan.port_offset == header.port_offset && plan.node_offset == header.node_offset &&
+         plan.histogram_offset == header.histogram_offset;
+}
+
+}  // namespace weir::shm
+
+#endif  // WEIR_PROTO_SHM_SEGMENT_H_
