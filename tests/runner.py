@@ -1,0 +1,209 @@
+"""Builds and runs the test suites; tests/run starts it with everything installed.
+
+A suite is either GoogleTest executables, which meson knows by suite name, or a pytest
+directory. Both leave a JUnit XML file, and the closing line is the sum of those.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ASAN_OPTIONS = "-Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized -Dbench=false"
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    about: str
+    build: str  # Build directory.
+    meson: tuple[str, ...] = ()  # Suites of GoogleTest executables.
+    pytest: str = ""  # Directory of a pytest suite.
+    timeout_s: int = 300  # For one executable, or the whole pytest suite.
+
+
+SUITES = (
+    Suite("unit", "every component by itself", "build", meson=("unit",)),
+    Suite("ipc", "commands, leases and counters between processes", "build", meson=("ipc",)),
+    Suite("loopback", "packets between two ports of one process", "build", meson=("loopback",)),
+    Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
+    Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
+    Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair"),
+    Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900),
+    Suite("asan", "unit, ipc and loopback under ASan and UBSan", "build-asan", meson=("unit", "ipc", "loopback")),
+)
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __iadd__(self, other: "Count") -> "Count":
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+    def __str__(self) -> str:
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def count_junit(path: Path) -> Count:
+    """What a JUnit file says. No usable file: the program died, which is one failure."""
+    count = Count()
+    try:
+        cases = list(ElementTree.parse(path).iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return Count(failed=1)
+    for case in cases:
+        if case.find("failure") is not None or case.find("error") is not None:
+            count.failed += 1
+        elif case.find("skipped") is not None or case.get("status") == "notrun":
+            count.skipped += 1
+        else:
+            count.passed += 1
+    return count
+
+
+def build(directory: str, options: str, targets: list[str]) -> bool:
+    command = '. deploy/lib.sh; build "$@"'
+    return subprocess.run(["bash", "-c", command, "build", directory, options, *targets], cwd=ROOT).returncode == 0
+
+
+def meson_tests(suite: Suite) -> list[dict]:
+    """The executables of a suite, as meson describes them."""
+    described = subprocess.run(
+        ["meson", "introspect", "--tests", str(ROOT / suite.build)], stdout=subprocess.PIPE, check=True
+    )
+    return [
+        test
+        for test in json.loads(described.stdout)
+        if any(name in suite.meson for full in test["suite"] for name in [full.split(":")[-1]])
+    ]
+
+
+def asan_targets() -> list[str]:
+    """Only what the sanitized suites run. Needs build-asan to be set up."""
+    suite = next(suite for suite in SUITES if suite.name == "asan")
+    names = {os.path.relpath(test["cmd"][0], ROOT / suite.build) for test in meson_tests(suite)}
+    for test in meson_tests(suite):
+        names.update(os.path.relpath(path, ROOT / suite.build) for path in test.get("depends_files", []))
+    return sorted(names)
+
+
+def run_bounded(command: list[str], environment: dict, timeout_s: int, output) -> int:
+    """Runs a command in its own process group, which is killed when the time is up."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        print(f"    gave up after {timeout_s} s", flush=True)
+        # Asked first, so that fixtures take their namespaces and processes down.
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            pass
+        return 1
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def run_gtest(suite: Suite, test: dict, scratch: Path, pattern: str) -> Count:
+    xml = scratch / f"{suite.name}-{test['name'].replace('/', '_')}.xml"
+    log = scratch / f"{xml.stem}.log"
+    command = [*test["cmd"], f"--gtest_output=xml:{xml}"]
+    if pattern:
+        command.append(f"--gtest_filter=*{pattern}*")
+    environment = {**os.environ, **test.get("env", {})}
+    started = time.monotonic()
+    with log.open("wb") as output:
+        code = run_bounded(command, environment, suite.timeout_s, output)
+    count = count_junit(xml)
+    if code != 0 and count.failed == 0:
+        count.failed = 1  # E.g. a leak, reported when the tests were already over.
+    print(f"    {test['name']}: {count} ({time.monotonic() - started:.1f} s)", flush=True)
+    if count.failed:
+        sys.stdout.write(log.read_text(errors="replace")[-8000:] + "\n")
+    return count
+
+
+def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
+    xml = scratch / f"{suite.name}.xml"
+    # Debian's interpreter: the one the packages of tests/packages.txt belong to.
+    command = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--no-header"]
+    command += [f"--junitxml={xml}", f"--rootdir={ROOT}", suite.pytest]
+    if pattern:
+        command += ["-k", pattern]
+    code = run_bounded(command, dict(os.environ), suite.timeout_s, None)
+    count = count_junit(xml)
+    if code not in (0, 5) and count.failed == 0:
+        count.failed = 1
+    return count
+
+
+def run_suite(suite: Suite, scratch: Path, pattern: str) -> Count:
+    if suite.pytest:
+        return run_pytest(suite, scratch, pattern)
+    count = Count()
+    for test in meson_tests(suite):
+        count += run_gtest(suite, test, scratch, pattern)
+    return count
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests/run", description="Installs, builds and runs Weir's test suites.")
+    names = [suite.name for suite in SUITES]
+    parser.add_argument("--suite", action="append", choices=names, help="only this suite; may be repeated")
+    parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains TEXT")
+    parser.add_argument("--list", action="store_true", help="list the suites and exit")
+    arguments = parser.parse_args()
+    if arguments.list:
+        for suite in SUITES:
+            print(f"{suite.name:10}{suite.about}")
+        return 0
+
+    chosen = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
+    started = time.monotonic()
+    total = Count()
+    with tempfile.TemporaryDirectory(prefix="weir-tests-") as scratch:
+        for directory, options in (("build", ""), ("build-asan", ASAN_OPTIONS)):
+            suites = [suite for suite in chosen if suite.build == directory]
+            if not suites:
+                continue
+            print(f"==> building {directory}/", flush=True)
+            targets = []
+            if directory == "build-asan" and build(directory, options, ["build.ninja"]):
+                targets = asan_targets()
+            if not build(directory, options, targets):
+                total += Count(failed=1)
+                continue
+            for suite in suites:
+                print(f"==> {suite.name}: {suite.about} ({time.monotonic() - started:.0f} s)", flush=True)
+                count = run_suite(suite, Path(scratch), arguments.k)
+                print(f"    {suite.name}: {count}", flush=True)
+                total += count
+    print(f"finished after {time.monotonic() - started:.0f} s")
+    print(total, flush=True)
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
