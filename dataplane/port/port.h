@@ -1,0 +1,115 @@
+// A port: an ethdev with its addresses, its queues and the memory its packets arrive in.
+#ifndef WEIR_DATAPLANE_PORT_PORT_H_
+#define WEIR_DATAPLANE_PORT_PORT_H_
+
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_mempool.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/port/port_spec.h"
+#include "dataplane/result.h"
+
+namespace weir::dataplane {
+
+class KernelDrops;
+
+// Since the port was opened.
+struct PortStats {
+  uint64_t rx_packets = 0;
+  uint64_t tx_packets = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t tx_bytes = 0;
+  // The port had the packet and no room: imissed + rx_nombuf + what the kernel's socket dropped.
+  uint64_t rx_missed = 0;
+  uint64_t rx_errors = 0;
+  uint64_t tx_errors = 0;
+  uint64_t link_bps = 0;  // 0: the driver does not know, or down.
+  bool link_up = false;
+};
+
+// Main lcore only, except for the values fixed by OpenPort, which any thread may read.
+class Port {
+ public:
+  // The queues one worker owns. Each RX queue of the port belongs to exactly one worker.
+  struct WorkerQueues {
+    std::vector<uint16_t> rx_queues;
+    uint16_t tx_queue;
+  };
+
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  ~Port();  // Stops and closes the device.
+
+  // Fixed by OpenPort.
+  uint16_t index() const { return index_; }  // In --port order.
+  uint16_t ethdev() const { return ethdev_; }
+  const PortSpec& spec() const { return spec_; }
+  const rte_ether_addr& mac() const { return mac_; }
+  uint16_t mtu() const { return mtu_; }  // IP packet bytes.
+  const std::string& driver() const { return driver_; }
+  int socket_id() const { return socket_id_; }  // NUMA node; SOCKET_ID_ANY for virtual devices.
+  uint16_t rx_queue_count() const { return rx_queue_count_; }
+  uint16_t tx_queue_count() const { return tx_queue_count_; }
+  uint16_t main_tx_queue() const { return static_cast<uint16_t>(tx_queue_count_ - 1); }
+  const std::vector<WorkerQueues>& workers() const { return workers_; }  // One for each worker.
+  uint64_t tx_offloads() const { return tx_offloads_; }  // RTE_ETH_TX_OFFLOAD_* that are on.
+  bool mbuf_fast_free() const { return tx_offloads_ & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE; }
+  // Bytes in front of the IP header: 14, or 18 with a VLAN tag.
+  uint16_t l2_bytes() const { return spec_.vlan == 0 ? 14 : 18; }
+  // The port's own address of that family; no address if it has none.
+  IpAddress address4() const;
+  IpAddress address6() const;
+  bool Owns(const IpAddress& ip) const;
+  // Where a packet to `remote` is to be sent at layer 2: `remote` itself on the link, else the
+  // gateway. Errors: no address of that family, not unicast, off-link without a gateway.
+  Result<IpAddress> NextHop(const IpAddress& remote) const;
+
+  Status Start();
+  void Stop();
+
+  // May be called after privileges were dropped.
+  PortStats ReadStats();
+  bool link_up() const;
+  uint64_t link_bps() const;  // 0: unknown.
+  // False once the device is gone: removed (RTE_ETH_EVENT_INTR_RMV) or its interface deleted. A
+  // link that is merely down is alive.
+  bool alive() const;
+
+ private:
+  friend Result<std::unique_ptr<Port>> OpenPort(const PortSpec&, uint16_t, uint32_t);
+
+  Port() = default;
+
+  uint16_t index_ = 0;
+  uint16_t ethdev_ = 0;
+  PortSpec spec_;
+  rte_ether_addr mac_{};
+  uint16_t mtu_ = 0;
+  std::string driver_;
+  int socket_id_ = -1;
+  uint16_t rx_queue_count_ = 0;
+  uint16_t tx_queue_count_ = 0;
+  uint64_t tx_offloads_ = 0;
+  std::vector<WorkerQueues> workers_;
+  std::vector<rte_mempool*> pools_;  // One for each RX queue.
+  bool started_ = false;
+  std::atomic<bool> removed_{false};
+  unsigned interface_index_ = 0;  // Of the kernel interface behind it; 0: none.
+  int membership_fd_ = -1;        // Holds the interface's multicast (and promiscuous) membership.
+  std::unique_ptr<KernelDrops> kernel_drops_;
+};
+
+// Opens the device of `spec`, which EAL has created (InitEal), with workers + 1 TX queues (one for
+// each worker, the last for the main lcore) and RX queues shared out among the workers. Needs the
+// privileges the device needs. Errors name the port, the rule and what to do.
+Result<std::unique_ptr<Port>> OpenPort(const PortSpec& spec, uint16_t index, uint32_t workers);
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_PORT_PORT_H_
