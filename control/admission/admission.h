@@ -1,0 +1,93 @@
+// Whether a session may be, and how much of it.
+#ifndef WEIR_CONTROL_ADMISSION_ADMISSION_H_
+#define WEIR_CONTROL_ADMISSION_ADMISSION_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/admission/capacity.h"
+#include "control/admission/policy.h"
+#include "measurement/v1/measurement.pb.h"
+#include "record/v1/record.pb.h"
+
+namespace weir::control {
+
+enum class NodeRole {
+  kServer,  // A peer asks this node: every stage applies.
+  kClient,  // This node asks a peer: only its own capacity and store are judged.
+};
+
+struct AdmissionRequest {
+  NodeRole role = NodeRole::kServer;
+  // Of the test packets, textual: one entry per client end. Must all be one address.
+  std::vector<std::string> peer_addresses;
+  std::string identity = "anonymous";  // Or "certificate:<CN>", as verified by the TLS handshake.
+  std::string access_token;            // Refused while no token issuer is configured.
+  std::string experiment;
+  std::string purpose;
+  std::string accepted_notice_digest;
+  std::vector<measurement::v1::DirectionRequest> directions;
+  std::string port;  // Dataplane port the session will use.
+  bool store_full = false;
+  bool draining = false;
+};
+
+struct AdmissionGrant {
+  std::vector<measurement::v1::DirectionRequest> directions;  // As granted.
+  std::string admission_rule;
+  std::vector<std::string> reduced_by;   // Rule names, or "link_budget".
+  std::shared_ptr<const Policy> policy;  // In force at admission.
+  Reservation reservation;               // Keep it for the life of the session.
+};
+
+using AdmissionDecision = std::variant<AdmissionGrant, measurement::v1::Rejection>;
+
+// Judges requests in the stages identify, classify, decide, limit, capacity, store. A rate is
+// reduced to the intersection of request, rule and link; all else beyond a limit is refused with
+// stage, rule, field, the limit and the remedy. Fails closed: an unknown port admits nothing.
+// Thread-safe.
+class Admission {
+ public:
+  struct Options {
+    std::string operator_name;
+    std::string contact;
+    uint32_t max_sessions = 64;
+    std::map<std::string, uint64_t> port_budgets;  // By port name, bit/s.
+  };
+
+  Admission(Options options, std::shared_ptr<const Policy> policy);
+
+  // Ports as the dataplane reports them; budget_bps is filled from the options. Sessions that
+  // run keep their reservations.
+  void SetPorts(std::vector<PortCapacity> ports);
+  void SetPolicy(std::shared_ptr<const Policy> policy);
+  std::shared_ptr<const Policy> policy() const;
+
+  AdmissionDecision Decide(const AdmissionRequest& request);
+
+  // A rejection signed with operator and contact, for stages outside this class ("protocol").
+  measurement::v1::Rejection Reject(std::string stage, std::string rule, std::string field,
+                                    std::string message) const;
+
+  // What GetServerInfo tells: the widest of the ALLOW rules within the links. Any zero: no limit.
+  measurement::v1::Limits Limits() const;
+
+  uint32_t ActiveSessions() const { return ledger_->Sessions(); }
+  Ledger::Usage PortUsage(const std::string& port) const { return ledger_->PortUsage(port); }
+
+ private:
+  const Options options_;
+  const std::shared_ptr<Ledger> ledger_;
+  mutable std::mutex mutex_;  // Guards the two below.
+  std::shared_ptr<const Policy> policy_;
+  std::map<std::string, PortCapacity> ports_;
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_ADMISSION_ADMISSION_H_

@@ -1,0 +1,24 @@
+// Reading a protobuf text file with errors a person can act on.
+#ifndef WEIR_CONTROL_CONFIG_TEXT_PROTO_H_
+#define WEIR_CONTROL_CONFIG_TEXT_PROTO_H_
+
+#include <google/protobuf/message.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace weir::control {
+
+// The file's bytes. NotFound or PermissionDenied names the path; a file above 1 MiB is refused.
+absl::StatusOr<std::string> ReadTextFile(const std::string& path);
+
+// Parses `text` into `message`. An unknown field, a malformed value or text that is not UTF-8 is
+// InvalidArgument: "<path>:<line>:<column>: <what>; allowed: <names>". Line and column from 1.
+absl::Status ParseTextProto(const std::string& path, const std::string& text,
+                            google::protobuf::Message* message);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_CONFIG_TEXT_PROTO_H_

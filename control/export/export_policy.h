@@ -1,0 +1,44 @@
+// Decides what may be stored of a session, and in which form.
+#ifndef WEIR_CONTROL_EXPORT_EXPORT_POLICY_H_
+#define WEIR_CONTROL_EXPORT_EXPORT_POLICY_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "control/admission/policy.h"
+#include "control/export/approved_record.h"
+#include "record/v1/record.pb.h"
+
+namespace weir::control {
+
+// What admission established about the session a record claims to be of.
+struct AdmittedSession {
+  std::string session_id;
+  std::string admission_rule;
+  std::string policy_digest;  // In force at admission.
+  std::string experiment;
+  std::string purpose;
+  std::string client_address;  // Full, textual: the address that was proven.
+};
+
+// Stateless; thread-safe. Fails closed.
+class ExportPolicy {
+ public:
+  explicit ExportPolicy(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
+
+  // Sets client (in the rule's address mode), experiment, purpose, admission_rule, policy_digest,
+  // export_rule and release_class; whatever the caller put there is overwritten.
+  // InvalidArgument: the record is not closed-schema, not of this session, passive, or incomplete.
+  // PermissionDenied: an export rule (or default_deny) keeps it out.
+  absl::StatusOr<ApprovedRecord> Approve(const AdmittedSession& session,
+                                         record::v1::Record record) const;
+
+ private:
+  std::shared_ptr<const Policy> policy_;
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_EXPORT_EXPORT_POLICY_H_

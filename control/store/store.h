@@ -1,0 +1,125 @@
+// The embedded store: sessions, their intervals, approved records and the audit trail.
+#ifndef WEIR_CONTROL_STORE_STORE_H_
+#define WEIR_CONTROL_STORE_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/export/approved_record.h"
+#include "measurement/v1/measurement.pb.h"
+#include "record/v1/record.pb.h"
+
+namespace weir::control {
+
+struct StoreOptions {
+  std::string path;                        // Its directory must exist.
+  uint64_t max_bytes = uint64_t{1} << 30;  // High-water mark of database and log together.
+};
+
+// What must survive a crash for the session to be finished and recorded.
+struct SessionRow {
+  std::string session_id;  // UUIDv7, textual.
+  std::string role;        // "server" or "client".
+  int64_t started_unix_ns = 0;
+  std::string admission_rule;
+  std::string policy_digest;
+  std::string experiment;
+  std::string purpose;
+  std::string client_address;  // Forgotten when the session is finished.
+  std::string requested;       // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
+  std::string granted;         // Serialised measurement.v1.Grant (without the session key).
+};
+
+struct UnfinishedSession {
+  SessionRow row;
+  struct DirectionIntervals {
+    record::v1::Direction direction;
+    std::vector<record::v1::Interval> intervals;  // By index.
+  };
+  std::vector<DirectionIntervals> directions;
+};
+
+// A session as `weir sessions` lists it after it ended.
+struct FinishedSession {
+  std::string session_id;
+  std::string role;
+  std::string state;  // "exported", "aborted" or "withheld" (no record may be kept).
+  std::string end_reason;
+  int64_t started_unix_ns = 0;
+  std::string admission_rule;
+  std::string peer;  // In the address mode of the record.
+  std::string granted;
+};
+
+// All that ends a session, committed at once.
+struct SessionEnd {
+  std::string session_id;
+  std::string state;  // "exported", "aborted" or "withheld".
+  std::string end_reason;
+  std::string detail;  // For the audit row, e.g. why export withheld a record.
+  std::vector<ApprovedRecord> records;
+};
+
+// The only opener of the database. Thread-safe. One writer thread commits what is queued in
+// batches; calls documented as durable return after the commit that holds their work.
+//
+// When the disk is full: BeginSession fails with ResourceExhausted and leaves nothing. Everything
+// else is kept in memory, in order, and written as soon as there is space; Full() is true
+// meanwhile.
+class Store {
+ public:
+  // Creates or opens (mode 0600), migrates, checks integrity. FailedPrecondition: in use by
+  // another process, not a Weir store, of a newer version. DataLoss: damaged.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const StoreOptions& options);
+
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  virtual ~Store() = default;  // Writes what is queued if it can.
+
+  // Durable. AlreadyExists if the id was used.
+  virtual absl::Status BeginSession(const SessionRow& row) = 0;
+
+  // Queued; durable with the next commit (at most a second later). A repeated index replaces.
+  virtual void AppendInterval(const std::string& session_id, record::v1::Direction direction,
+                              const record::v1::Interval& interval) = 0;
+
+  // Durable when it returns OK: records, state and audit row in one transaction. A session that
+  // is already finished is left as it is (OK). NotFound: never begun. ResourceExhausted: the disk
+  // is full; the end is kept and will be written.
+  virtual absl::Status FinishSession(const SessionEnd& end) = 0;
+
+  // Queued. `peer` is an address; only its netblock is kept. Repeats of stage, rule and netblock
+  // within a minute are counted in one row, so that refusals cannot fill the store.
+  virtual void AuditRejection(const measurement::v1::Rejection& rejection,
+                              const std::string& peer) = 0;
+
+  // Sessions begun and not finished, oldest first: what a restarted control must end.
+  virtual absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() = 0;
+
+  // Newest first. `limit` 0 is 100; at most 1000. Records are listed without their intervals.
+  virtual absl::StatusOr<std::vector<FinishedSession>> ListFinished(uint32_t limit) = 0;
+  virtual absl::StatusOr<std::vector<record::v1::Record>> ListRecords(
+      uint32_t limit, const std::string& before_id) = 0;
+  virtual absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) = 0;
+
+  virtual uint64_t RecordCount() const = 0;  // From memory.
+  virtual uint64_t SizeBytes() const = 0;
+  // At the high-water mark, or the last write failed: admit no session.
+  virtual bool Full() const = 0;
+  // OK, or why writes fail at the moment.
+  virtual absl::Status Health() const = 0;
+
+  // Returns when everything queued before the call is durable or has failed.
+  virtual absl::Status Flush() = 0;
+
+ protected:
+  Store() = default;
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_STORE_STORE_H_
