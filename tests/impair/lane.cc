@@ -1,0 +1,143 @@
+#include "tests/impair/lane.h"
+
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "wire/signal_packet.h"
+#include "wire/test_packet.h"
+
+namespace weir::impair {
+namespace {
+
+constexpr uint16_t kBurst = 32;
+constexpr uint64_t kFlushAfterNs = 100'000'000;  // Without a test packet: the flow is over.
+
+}  // namespace
+
+bool IsTestPacket(const rte_mbuf* packet) {
+  const auto* bytes = rte_pktmbuf_mtod(packet, const uint8_t*);
+  const uint32_t length = rte_pktmbuf_data_len(packet);
+  uint32_t at = sizeof(rte_ether_hdr);
+  if (length < at + sizeof(rte_ipv6_hdr)) return false;
+  auto type = rte_be_to_cpu_16(reinterpret_cast<const rte_ether_hdr*>(bytes)->ether_type);
+  if (type == RTE_ETHER_TYPE_VLAN) {
+    type = rte_be_to_cpu_16(reinterpret_cast<const rte_vlan_hdr*>(bytes + at)->eth_proto);
+    at += sizeof(rte_vlan_hdr);
+  }
+  if (type == RTE_ETHER_TYPE_IPV4) {
+    const auto* ip = reinterpret_cast<const rte_ipv4_hdr*>(bytes + at);
+    if (ip->next_proto_id != IPPROTO_UDP) return false;
+    at += rte_ipv4_hdr_len(ip);
+  } else if (type == RTE_ETHER_TYPE_IPV6) {
+    if (reinterpret_cast<const rte_ipv6_hdr*>(bytes + at)->proto != IPPROTO_UDP) return false;
+    at += sizeof(rte_ipv6_hdr);
+  } else {
+    return false;
+  }
+  at += sizeof(rte_udp_hdr);
+  if (length < at + wire::kMinUdpPayload) return false;
+  const auto& slot = reinterpret_cast<const wire::SignalHeader*>(bytes + at)->marker;
+  return wire::GetSlot(slot) != wire::kSignalSlot;
+}
+
+Lane::Lane(uint16_t from, uint16_t to, rte_mempool* pool, Impairment impairment)
+    : from_(from),
+      to_(to),
+      pool_(pool),
+      impairment_(std::move(impairment)),
+      hold_back_(impairment_.swap_distance) {}
+
+bool Lane::Poll(uint64_t now_ns) {
+  rte_mbuf* burst[kBurst];
+  const uint16_t received = rte_eth_rx_burst(from_, 0, burst, kBurst);
+  counters_.received += received;
+  for (uint16_t i = 0; i < received; ++i) Judge(burst[i], now_ns);
+
+  if (received == 0 && now_ns > last_test_packet_ns_ + kFlushAfterNs) {
+    while (const auto packet = hold_back_.Flush()) {
+      ++counters_.flushed;
+      test_packets_.push_back({now_ns, *packet});
+    }
+  }
+  const bool sent_others = Send(&others_, now_ns);
+  const bool sent_test_packets = Send(&test_packets_, now_ns);
+  return received != 0 || sent_others || sent_test_packets;
+}
+
+void Lane::Judge(rte_mbuf* packet, uint64_t now_ns) {
+  if (!IsTestPacket(packet)) {
+    others_.push_back({now_ns, packet});
+    return;
+  }
+  last_test_packet_ns_ = now_ns;
+  const uint64_t index = counters_.test_packets++;
+  if (impairment_.drop.Contains(index)) {
+    rte_pktmbuf_free(packet);
+    ++counters_.dropped;
+    return;
+  }
+  if (impairment_.swap.Contains(index)) {
+    hold_back_.Hold(packet);
+    return;
+  }
+  rte_mbuf* copy = nullptr;
+  if (impairment_.duplicate.Contains(index)) {
+    copy = rte_pktmbuf_copy(packet, pool_, 0, UINT32_MAX);
+  }
+  Pass(packet, now_ns);
+  if (copy != nullptr) {
+    ++counters_.duplicated;
+    test_packets_.push_back({now_ns + impairment_.delay_ns, copy});
+  }
+}
+
+void Lane::Pass(rte_mbuf* packet, uint64_t now_ns) {
+  const uint64_t due_ns = now_ns + impairment_.delay_ns;
+  test_packets_.push_back({due_ns, packet});
+  for (bool passed = true;; passed = false) {
+    const auto released = hold_back_.Release(passed);
+    if (!released) break;
+    ++counters_.swapped;
+    test_packets_.push_back({due_ns, *released});
+  }
+}
+
+bool Lane::Send(std::deque<Queued>* queue, uint64_t now_ns) {
+  rte_mbuf* burst[kBurst];
+  uint16_t due = 0;
+  while (due < kBurst && due < queue->size() && (*queue)[due].due_ns <= now_ns) {
+    burst[due] = (*queue)[due].packet;
+    ++due;
+  }
+  const uint16_t sent = due == 0 ? 0 : rte_eth_tx_burst(to_, 0, burst, due);
+  queue->erase(queue->begin(), queue->begin() + sent);
+  counters_.forwarded += sent;
+  return sent != 0;
+}
+
+uint64_t Lane::NextDue(uint64_t latest_ns) const {
+  for (const auto* queue : {&others_, &test_packets_}) {
+    if (!queue->empty()) latest_ns = std::min(latest_ns, queue->front().due_ns);
+  }
+  return latest_ns;
+}
+
+std::string Lane::Json() const {
+  rte_eth_stats port{};
+  rte_eth_stats_get(from_, &port);
+  return fmt::format(
+      R"({{"received":{},"test_packets":{},"dropped":{},"duplicated":{},"swapped":{},)"
+      R"("flushed":{},"forwarded":{},"queued":{},"port_missed":{}}})",
+      counters_.received, counters_.test_packets, counters_.dropped, counters_.duplicated,
+      counters_.swapped, counters_.flushed, counters_.forwarded,
+      others_.size() + test_packets_.size(), port.imissed);
+}
+
+}  // namespace weir::impair

@@ -1,0 +1,69 @@
+// One direction of the forwarder: receive, judge, delay, send.
+#ifndef WEIR_TESTS_IMPAIR_LANE_H_
+#define WEIR_TESTS_IMPAIR_LANE_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "tests/impair/impairment.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace weir::impair {
+
+// Exact: every packet received is in one of the others when the lane is drained.
+struct LaneCounters {
+  uint64_t received = 0;
+  uint64_t test_packets = 0;  // Of received: UDP whose payload names a flow.
+  uint64_t dropped = 0;
+  uint64_t duplicated = 0;  // Copies made.
+  uint64_t swapped = 0;     // Held back until all of swap_distance packets had passed.
+  uint64_t flushed = 0;     // Held back, but no more packets came.
+  uint64_t forwarded = 0;   // Accepted by the sending port, copies included.
+};
+
+// Forwards from one port to another, in order and without loss but for what `impairment`
+// says; what the sending port refuses is offered again. One thread.
+class Lane {
+ public:
+  Lane(uint16_t from, uint16_t to, rte_mempool* pool, Impairment impairment);
+
+  // Receives and sends what is due. True if anything moved.
+  bool Poll(uint64_t now_ns);
+
+  // When the next packet is due, at most `latest_ns`.
+  uint64_t NextDue(uint64_t latest_ns) const;
+
+  const LaneCounters& counters() const { return counters_; }
+  std::string Json() const;
+
+ private:
+  struct Queued {
+    uint64_t due_ns;
+    rte_mbuf* packet;
+  };
+
+  void Judge(rte_mbuf* packet, uint64_t now_ns);
+  void Pass(rte_mbuf* packet, uint64_t now_ns);
+  bool Send(std::deque<Queued>* queue, uint64_t now_ns);
+
+  const uint16_t from_;
+  const uint16_t to_;
+  rte_mempool* const pool_;
+  const Impairment impairment_;
+  HoldBack<rte_mbuf*> hold_back_;
+  uint64_t last_test_packet_ns_ = 0;
+  std::deque<Queued> test_packets_;  // By due time: the delay is one constant.
+  std::deque<Queued> others_;        // Not impaired, so they may overtake.
+  LaneCounters counters_;
+};
+
+// True for a UDP packet (IPv4 or IPv6, at most one VLAN tag) that is a Weir test packet: long
+// enough, and not marked as a signal (proto/README.md section 5.2).
+bool IsTestPacket(const rte_mbuf* packet);
+
+}  // namespace weir::impair
+
+#endif  // WEIR_TESTS_IMPAIR_LANE_H_

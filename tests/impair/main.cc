@@ -1,0 +1,166 @@
+// weir-impair: forwards between two ports and impairs the test packets of one direction by
+// exact, repeatable rules. For tests; prints what it did as JSON when it is told to stop.
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <sched.h>
+#include <spdlog/fmt/fmt.h>
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "tests/impair/impairment.h"
+#include "tests/impair/lane.h"
+
+namespace weir::impair {
+namespace {
+
+constexpr uint64_t kPollNs = 20'000;  // Between looks at an idle port.
+constexpr unsigned kBuffers = 16383;
+
+volatile std::sig_atomic_t stop_requested = 0;
+void RequestStop(int) { stop_requested = 1; }
+
+struct Options {
+  std::array<std::string, 2> ports;
+  bool reverse = false;
+  bool realtime = false;
+  uint64_t delay_us = 0;
+  std::vector<uint64_t> drop, duplicate, swap;
+  Impairment impairment;
+};
+
+// The clock the delay is kept by: DPDK's own idea of the TSC's rate is not good enough.
+uint64_t Now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+void SleepUntil(uint64_t ns) {
+  const timespec until{static_cast<time_t>(ns / 1'000'000'000),
+                       static_cast<long>(ns % 1'000'000'000)};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+}
+
+// "af_packet:IFACE" or "memif:SOCKET", as DPDK's --vdev wants it. Empty: neither.
+std::string DeviceArgument(const std::string& port, int index) {
+  if (port.starts_with("af_packet:")) {
+    return fmt::format("--vdev=net_af_packet{},iface={},framecnt=2048,blocksz=4096", index,
+                       port.substr(10));
+  }
+  if (port.starts_with("memif:")) {
+    return fmt::format("--vdev=net_memif{},role=client,socket-abstract=no,rsize=11,socket={}",
+                       index, port.substr(6));
+  }
+  return {};
+}
+
+// Returns what is wrong, or nothing.
+std::string Start(const Options& options, rte_mempool** pool) {
+  std::vector<std::string> words = {"weir-impair",    "--no-huge",        "-m",       "256",
+                                    "--no-shconf",    "--no-pci",         "--lcores", "0@0-1",
+                                    "--no-telemetry", "--log-level=error"};
+  for (int i = 0; i < 2; ++i) {
+    words.push_back(DeviceArgument(options.ports[i], i));
+    if (words.back().empty()) return "port '" + options.ports[i] + "': not af_packet: or memif:";
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
+    return "DPDK did not start";
+  }
+  *pool = rte_pktmbuf_pool_create("impair", kBuffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  if (*pool == nullptr) return "no memory for packets";
+  const rte_eth_conf configuration{};
+  for (uint16_t port = 0; port < 2; ++port) {
+    if (rte_eth_dev_configure(port, 1, 1, &configuration) != 0 ||
+        rte_eth_rx_queue_setup(port, 0, 1024, 0, nullptr, *pool) != 0 ||
+        rte_eth_tx_queue_setup(port, 0, 1024, 0, nullptr) != 0 || rte_eth_dev_start(port) != 0) {
+      return "port '" + options.ports[port] + "' did not start";
+    }
+    rte_eth_promiscuous_enable(port);
+  }
+  return {};
+}
+
+void Forward(std::array<Lane, 2>* lanes) {
+  while (stop_requested == 0) {
+    const uint64_t now = Now();
+    bool moved = false;
+    for (Lane& lane : *lanes) moved |= lane.Poll(now);
+    if (moved) continue;
+    uint64_t wake = now + kPollNs;
+    for (const Lane& lane : *lanes) wake = lane.NextDue(wake);
+    if (wake > now) SleepUntil(wake);
+  }
+}
+
+int Run(const Options& options) {
+  rte_mempool* pool = nullptr;
+  const std::string error = Start(options, &pool);
+  if (!error.empty()) {
+    fmt::print(stderr, "weir-impair: {}\n", error);
+    return 1;
+  }
+  prctl(PR_SET_TIMERSLACK, 1);
+  const sched_param priority{.sched_priority = 10};
+  if (options.realtime && sched_setscheduler(0, SCHED_FIFO, &priority) != 0) {
+    std::perror("weir-impair: --realtime");
+    return 1;
+  }
+  std::array<Lane, 2> lanes = {
+      Lane(0, 1, pool, options.reverse ? Impairment{} : options.impairment),
+      Lane(1, 0, pool, options.reverse ? options.impairment : Impairment{})};
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  Forward(&lanes);
+  fmt::print("{{\"forward\":{},\"reverse\":{}}}\n", lanes[0].Json(), lanes[1].Json());
+  std::fflush(stdout);
+  for (uint16_t port = 0; port < 2; ++port) rte_eth_dev_stop(port);
+  rte_eal_cleanup();
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Forwards between two ports and impairs Weir's test packets in one direction");
+  app.add_option("first", options.ports[0], "af_packet:IFACE or memif:SOCKET")->required();
+  app.add_option("second", options.ports[1], "af_packet:IFACE or memif:SOCKET")->required();
+  app.add_flag("--reverse", options.reverse, "impair second to first instead");
+  app.add_flag("--realtime", options.realtime, "run under SCHED_FIFO: precise delays");
+  Impairment& impairment = options.impairment;
+  app.add_option("--drop-every", impairment.drop.every);
+  app.add_option("--drop", options.drop, "indices, from 0")->delimiter(',');
+  app.add_option("--duplicate-every", impairment.duplicate.every);
+  app.add_option("--duplicate", options.duplicate)->delimiter(',');
+  app.add_option("--swap-every", impairment.swap.every);
+  app.add_option("--swap", options.swap)->delimiter(',');
+  app.add_option("--swap-distance", impairment.swap_distance, "packets that overtake")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--delay-us", options.delay_us, "of every test packet");
+  CLI11_PARSE(app, argc, argv);
+  impairment.drop.indices.insert(options.drop.begin(), options.drop.end());
+  impairment.duplicate.indices.insert(options.duplicate.begin(), options.duplicate.end());
+  impairment.swap.indices.insert(options.swap.begin(), options.swap.end());
+  impairment.delay_ns = options.delay_us * 1000;
+
+  struct sigaction action {};
+  action.sa_handler = RequestStop;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return Run(options);
+}
+
+}  // namespace
+}  // namespace weir::impair
+
+int main(int argc, char** argv) { return weir::impair::Main(argc, argv); }
