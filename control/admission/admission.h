@@ -50,6 +50,8 @@ using AdmissionDecision = std::variant<AdmissionGrant, measurement::v1::Rejectio
 // Judges requests in the stages identify, classify, decide, limit, capacity, store. A rate is
 // reduced to the intersection of request, rule and link; all else beyond a limit is refused with
 // stage, rule, field, the limit and the remedy. Fails closed: an unknown port admits nothing.
+//
+// A grant's `rate_max` stays set and `rate_bps` then is what is reserved for it: the hard cap.
 // Thread-safe.
 class Admission {
  public:
@@ -81,11 +83,22 @@ class Admission {
   Ledger::Usage PortUsage(const std::string& port) const { return ledger_->PortUsage(port); }
 
  private:
+  struct Attempt;  // One request on its way through the stages.
+
+  bool Identify(Attempt* attempt) const;
+  bool Classify(Attempt* attempt) const;
+  bool Choose(Attempt* attempt) const;
+  bool Limit(Attempt* attempt) const;
+  bool Reserve(Attempt* attempt) const;
+  const PortCapacity* FindPort(Attempt* attempt) const;
+  bool Refuse(Attempt* attempt, const char* stage, const std::string& rule,
+              const std::string& field, const std::string& message) const;
+
   const Options options_;
   const std::shared_ptr<Ledger> ledger_;
   mutable std::mutex mutex_;  // Guards the two below.
   std::shared_ptr<const Policy> policy_;
-  std::map<std::string, PortCapacity> ports_;
+  std::shared_ptr<const std::map<std::string, PortCapacity>> ports_;
 };
 
 }  // namespace weir::control

@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/admission/built_in_rules.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/prefix_trie.h"
 #include "policy/v1/policy.pb.h"
 
 namespace weir::control {
-
-inline constexpr char kDefaultDenyRule[] = "default_deny";
 
 // What admission rules are matched against.
 struct AdmissionSubject {

@@ -3,6 +3,7 @@
 #define WEIR_CONTROL_CONFIG_TEXT_PROTO_H_
 
 #include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
 
 #include <string>
 
@@ -16,8 +17,10 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 
 // Parses `text` into `message`. An unknown field, a malformed value or text that is not UTF-8 is
 // InvalidArgument: "<path>:<line>:<column>: <what>; allowed: <names>". Line and column from 1.
+// `locations`, when given, receives the line (from 0) of every field.
 absl::Status ParseTextProto(const std::string& path, const std::string& text,
-                            google::protobuf::Message* message);
+                            google::protobuf::Message* message,
+                            google::protobuf::TextFormat::ParseInfoTree* locations = nullptr);
 
 }  // namespace weir::control
 

@@ -1,0 +1,135 @@
+#include "control/admission/check.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/wrappers.pb.h>
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "control/admission/policy.h"
+
+namespace weir::control {
+namespace {
+
+const char* Name(policy::v1::Effect effect) {
+  return effect == policy::v1::ALLOW ? "allow" : "deny";
+}
+
+template <typename List>
+void AddList(const char* name, const List& values, std::vector<std::string>* parts) {
+  if (!values.empty()) parts->push_back(absl::StrCat(name, " ", absl::StrJoin(values, "|")));
+}
+
+std::string Describe(const policy::v1::AdmissionRule& rule) {
+  std::vector<std::string> parts;
+  AddList("client", rule.match().client(), &parts);
+  AddList("identity", rule.match().identity(), &parts);
+  AddList("experiment", rule.match().experiment(), &parts);
+  AddList("direction", rule.match().direction(), &parts);
+  AddList("purpose", rule.match().purpose(), &parts);
+  if (parts.empty()) parts.push_back("everybody");
+  const policy::v1::Limit& limit = rule.limit();
+  std::vector<std::string> limits;
+  const auto add = [&](const char* text, auto value) {
+    if (value != 0) limits.push_back(absl::StrCat(text, value));
+  };
+  add("rate_bps<=", limit.rate_bps());
+  add("duration_ms<=", limit.duration_ms());
+  add("streams<=", limit.streams());
+  add("concurrent_sessions<=", limit.concurrent_sessions());
+  add("udp_payload>=", limit.min_udp_payload_bytes());
+  add("udp_payload<=", limit.max_udp_payload_bytes());
+  if (limit.allow_rate_max()) limits.push_back("rate max allowed");
+  std::string text = absl::StrJoin(parts, ", ");
+  if (!limits.empty()) absl::StrAppend(&text, "; ", absl::StrJoin(limits, ", "));
+  return text;
+}
+
+std::string Describe(const policy::v1::ExportRule& rule) {
+  std::vector<std::string> parts;
+  AddList("experiment", rule.match().experiment(), &parts);
+  AddList("admission_rule", rule.match().admission_rule(), &parts);
+  if (parts.empty()) parts.push_back("every record");
+  if (rule.effect() == policy::v1::ALLOW) {
+    parts.push_back(absl::StrCat("address ", rule.address(), ", ", rule.release_class()));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+template <typename Rules>
+void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
+  out << "  " << title << "\n";
+  int number = 0;
+  for (const auto& rule : rules) {
+    out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, Name(rule.effect()), rule.name(),
+                           Describe(rule));
+  }
+  out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, "deny", kDefaultDenyRule,
+                         "everything else");
+}
+
+std::string Quote(const std::string& text) {
+  google::protobuf::StringValue value;
+  value.set_value(text);
+  std::string json;
+  // Cannot fail for a string; a well-known type's JSON is its value.
+  if (!google::protobuf::util::MessageToJsonString(value, &json).ok()) return "\"\"";
+  return json;
+}
+
+std::string QuoteAll(const std::vector<std::string>& texts) {
+  return absl::StrCat("[",
+                      absl::StrJoin(texts, ",",
+                                    [](std::string* out, const std::string& text) {
+                                      absl::StrAppend(out, Quote(text));
+                                    }),
+                      "]");
+}
+
+std::string ToJson(const std::string& file, const Policy& policy) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string rules;
+  if (!google::protobuf::util::MessageToJsonString(policy.proto(), &rules, options).ok()) {
+    rules = "{}";
+  }
+  return absl::StrCat(
+      "{\"file\":", Quote(file), ",\"ok\":", policy.warnings().empty() ? "true" : "false",
+      ",\"digest\":", Quote(policy.digest()), ",\"notice_digest\":", Quote(policy.notice_digest()),
+      ",\"warnings\":", QuoteAll(policy.warnings()), ",\"errors\":[],\"policy\":", rules, "}");
+}
+
+std::string ToJson(const std::string& file, const absl::Status& status) {
+  const std::vector<std::string> errors = absl::StrSplit(std::string(status.message()), '\n');
+  return absl::StrCat("{\"file\":", Quote(file),
+                      ",\"ok\":false,\"warnings\":[],\"errors\":", QuoteAll(errors), "}");
+}
+
+}  // namespace
+
+int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream& out,
+                  std::ostream& err) {
+  bool sound = true;
+  std::vector<std::string> documents;
+  for (const std::string& file : files) {
+    const auto policy = LoadPolicy(file);
+    sound &= policy.ok() && (*policy)->warnings().empty();
+    if (json) {
+      documents.push_back(policy.ok() ? ToJson(file, **policy) : ToJson(file, policy.status()));
+    } else if (!policy.ok()) {
+      err << std::string(policy.status().message()) << "\n";
+    } else {
+      out << file << ": profile " << (*policy)->profile() << ", " << (*policy)->digest() << "\n";
+      PrintRules("admission", (*policy)->proto().admission(), out);
+      PrintRules("export", (*policy)->proto().export_(), out);
+      for (const std::string& warning : (*policy)->warnings()) err << warning << "\n";
+    }
+  }
+  if (json) out << "{\"policies\":[" << absl::StrJoin(documents, ",") << "]}\n";
+  return sound ? 0 : 2;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,220 @@
+#include "control/admission/policy_validator.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "control/admission/built_in_rules.h"
+#include "control/admission/ip_address.h"
+#include "control/admission/label.h"
+#include "control/admission/request_form.h"
+#include "control/admission/rule_cover.h"
+#include "wire/test_packet.h"
+
+namespace weir::control {
+namespace {
+
+using policy::v1::AdmissionRule;
+using policy::v1::ExportRule;
+using policy::v1::Limit;
+using policy::v1::Match;
+using policy::v1::Policy;
+
+constexpr char kCertificate[] = "certificate:";
+
+class Validator {
+ public:
+  Validator(const std::string& path, const Policy& policy,
+            const google::protobuf::TextFormat::ParseInfoTree& locations)
+      : path_(path), policy_(policy), locations_(locations) {}
+
+  void Run() {
+    if (!IsLabel(policy_.profile())) {
+      faults_.push_back(absl::StrCat(path_, ": profile: required; allowed: ", kLabelForm));
+    }
+    if (policy_.notice().empty() && policy_.profile() != "lab") {
+      faults_.push_back(absl::StrCat(
+          path_,
+          ": notice: required: people must be told what is collected before data flows; "
+          "only the profile \"lab\" may do without"));
+    }
+    CheckNames(policy_.admission(), "admission");
+    CheckNames(policy_.export_(), "export");
+    for (int i = 0; i < policy_.admission_size(); ++i) CheckAdmission(i);
+    for (int i = 0; i < policy_.export__size(); ++i) CheckExport(i);
+    if (!faults_.empty()) return;  // What follows relies on rules that are sound by themselves.
+    CheckHidden(policy_.admission(), "admission");
+    CheckHidden(policy_.export_(), "export");
+    for (int i = 0; i < policy_.admission_size(); ++i) CheckRecorded(i);
+  }
+
+  std::vector<std::string> faults_;
+  std::vector<std::string> warnings_;
+
+ private:
+  std::string At(const char* list, int index, const std::string& name) const {
+    const auto* field = Policy::descriptor()->FindFieldByName(list);
+    const int line = locations_.GetLocation(field, index).line;
+    return absl::StrCat(path_, ":", line + 1, ": ", list, " rule \"", name, "\": ");
+  }
+
+  template <typename... Parts>
+  void Fault(const char* list, int index, const std::string& name, const Parts&... what) {
+    faults_.push_back(absl::StrCat(At(list, index, name), what...));
+  }
+
+  template <typename Rules>
+  void CheckNames(const Rules& rules, const char* list) {
+    for (int i = 0; i < rules.size(); ++i) {
+      const std::string& name = rules[i].name();
+      if (!IsLabel(name)) {
+        Fault(list, i, name, "name: required; allowed: ", kLabelForm);
+      } else if (std::find(kBuiltInRules.begin(), kBuiltInRules.end(), name) !=
+                 kBuiltInRules.end()) {
+        Fault(list, i, name, "name: reserved for refusals that no rule decides");
+      }
+      for (int k = 0; k < i; ++k) {
+        if (rules[k].name() == name) {
+          Fault(list, i, name, "name: used by an earlier rule; names are unique");
+          break;
+        }
+      }
+    }
+  }
+
+  void CheckAdmission(int i) {
+    const AdmissionRule& rule = policy_.admission(i);
+    const auto fault = [&](const auto&... what) { Fault("admission", i, rule.name(), what...); };
+    switch (rule.effect()) {
+      case policy::v1::ALLOW:
+        if (!rule.reason().empty()) fault("reason: only a DENY has one");
+        break;
+      case policy::v1::DENY:
+        if (rule.has_limit()) fault("limit: only an ALLOW has one");
+        break;
+      default:
+        fault("effect: required; allowed: ALLOW, DENY");
+    }
+    for (const std::string& client : rule.match().client()) {
+      if (const auto prefix = IpPrefix::Parse(client); !prefix.ok()) {
+        fault("match.client: ", std::string(prefix.status().message()));
+      }
+    }
+    for (const std::string& identity : rule.match().identity()) {
+      const bool certificate =
+          identity.starts_with(kCertificate) && identity.size() > sizeof(kCertificate) - 1;
+      if (identity != "anonymous" && !certificate) {
+        fault("match.identity: \"", identity,
+              "\"; allowed: \"anonymous\", \"certificate:<common name>\"");
+      }
+    }
+    for (const std::string& direction : rule.match().direction()) {
+      if (direction != "down" && direction != "up") {
+        fault("match.direction: \"", direction, "\"; allowed: \"down\", \"up\"");
+      }
+    }
+    CheckLabels("admission", i, rule.name(), "match.experiment", rule.match().experiment());
+    CheckLabels("admission", i, rule.name(), "match.purpose", rule.match().purpose());
+    CheckLimit(i, rule);
+  }
+
+  template <typename List>
+  void CheckLabels(const char* list, int i, const std::string& name, const char* field,
+                   const List& labels) {
+    for (const std::string& label : labels) {
+      if (!IsLabel(label)) Fault(list, i, name, field, ": \"", label, "\"; allowed: ", kLabelForm);
+    }
+  }
+
+  void CheckLimit(int i, const AdmissionRule& rule) {
+    const Limit& limit = rule.limit();
+    constexpr uint64_t kMaxDurationMs = kMaxDurationNs / 1'000'000;
+    if (limit.duration_ms() > kMaxDurationMs) {
+      Fault("admission", i, rule.name(), "limit.duration_ms: at most ", kMaxDurationMs,
+            " (24 hours)");
+    }
+    constexpr uint32_t least = wire::kMinUdpPayload;
+    if (limit.max_udp_payload_bytes() != 0 && limit.max_udp_payload_bytes() < least) {
+      Fault("admission", i, rule.name(),
+            "limit.max_udp_payload_bytes: ", limit.max_udp_payload_bytes(),
+            " admits nothing; a test packet has ", least, " bytes");
+    }
+    if (limit.max_udp_payload_bytes() != 0 &&
+        limit.min_udp_payload_bytes() > limit.max_udp_payload_bytes()) {
+      Fault("admission", i, rule.name(),
+            "limit.min_udp_payload_bytes: above max_udp_payload_bytes");
+    }
+  }
+
+  void CheckExport(int i) {
+    const ExportRule& rule = policy_.export_(i);
+    const auto fault = [&](const auto&... what) { Fault("export", i, rule.name(), what...); };
+    const bool allow = rule.effect() == policy::v1::ALLOW;
+    if (!allow && rule.effect() != policy::v1::DENY) {
+      fault("effect: required; allowed: ALLOW, DENY");
+    } else if (allow) {
+      if (rule.address() != "full" && rule.address() != "netblock" && rule.address() != "none") {
+        fault("address: \"", rule.address(), "\"; allowed: \"full\", \"netblock\", \"none\"");
+      }
+      if (rule.release_class() != "public" && rule.release_class() != "operator_only") {
+        fault("release_class: \"", rule.release_class(),
+              "\"; allowed: \"public\", \"operator_only\"");
+      }
+    } else if (!rule.address().empty() || !rule.release_class().empty()) {
+      fault(rule.address().empty() ? "release_class" : "address", ": only an ALLOW has one");
+    }
+    CheckLabels("export", i, rule.name(), "match.experiment", rule.match().experiment());
+    for (const std::string& name : rule.match().admission_rule()) {
+      const bool known =
+          std::any_of(policy_.admission().begin(), policy_.admission().end(),
+                      [&](const AdmissionRule& admission) { return admission.name() == name; });
+      if (!known) fault("match.admission_rule: no admission rule is named \"", name, "\"");
+    }
+  }
+
+  template <typename Rules>
+  void CheckHidden(const Rules& rules, const char* list) {
+    for (int i = 0; i < rules.size(); ++i) {
+      for (int k = 0; k < i; ++k) {
+        if (!Covers(rules[k], rules[i])) continue;
+        if (rules[k].effect() == rules[i].effect()) {
+          warnings_.push_back(absl::StrCat(At(list, i, rules[i].name()), "never reached: \"",
+                                           rules[k].name(), "\" matches all it matches"));
+        } else {
+          Fault(list, i, rules[i].name(), "contradiction: the earlier rule \"", rules[k].name(),
+                "\" decides the opposite for all it matches; put it first or remove it");
+        }
+        break;
+      }
+    }
+  }
+
+  // A finished session without a record would break the promise that results are reported.
+  void CheckRecorded(int i) {
+    const AdmissionRule& rule = policy_.admission(i);
+    if (rule.effect() == policy::v1::ALLOW && !HasExport(policy_, rule)) {
+      Fault("admission", i, rule.name(),
+            "no export rule allows a record of its sessions; add one, or deny them");
+    }
+  }
+
+  const std::string& path_;
+  const Policy& policy_;
+  const google::protobuf::TextFormat::ParseInfoTree& locations_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ValidatePolicy(
+    const std::string& path, const policy::v1::Policy& policy,
+    const google::protobuf::TextFormat::ParseInfoTree& locations) {
+  Validator validator(path, policy, locations);
+  validator.Run();
+  if (!validator.faults_.empty()) {
+    return absl::InvalidArgumentError(absl::StrJoin(validator.faults_, "\n"));
+  }
+  return std::move(validator.warnings_);
+}
+
+}  // namespace weir::control

@@ -1,0 +1,90 @@
+#include "control/admission/request_form.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "wire/test_packet.h"
+
+namespace weir::control {
+namespace {
+
+constexpr uint32_t kUdpHeader = 8;
+constexpr uint32_t kMaxIpPacket = 65535;
+
+uint32_t Headers(const record::v1::TestParameters& parameters) {
+  return (parameters.ip_version() == 4 ? 20 : 40) + kUdpHeader;
+}
+
+std::optional<FormFault> FindPayloadFault(const record::v1::TestParameters& parameters) {
+  if (parameters.payload_size() < 1 || parameters.payload_size() > kMaxPayloadSizes) {
+    return FormFault{"payload", absl::StrCat("from 1 to ", kMaxPayloadSizes, " sizes, not ",
+                                             parameters.payload_size())};
+  }
+  uint64_t cycle = 0;
+  for (const record::v1::PayloadSize& size : parameters.payload()) {
+    const uint32_t bytes = size.udp_payload_bytes();
+    if (bytes < wire::kMinUdpPayload || bytes > kMaxIpPacket - Headers(parameters)) {
+      return FormFault{"payload.udp_payload_bytes",
+                       absl::StrCat("from ", wire::kMinUdpPayload, " (the test packet itself) to ",
+                                    kMaxIpPacket - Headers(parameters), ", not ", bytes)};
+    }
+    if (size.weight() == 0) return FormFault{"payload.weight", "must not be 0"};
+    cycle += size.weight();
+  }
+  if (cycle > kMaxPayloadCycle) {
+    return FormFault{"payload.weight", absl::StrCat("one cycle of the mix has at most ",
+                                                    kMaxPayloadCycle, " packets, not ", cycle)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<FormFault> FindFormFault(const record::v1::TestParameters& parameters) {
+  if (parameters.ip_version() != 4 && parameters.ip_version() != 6) {
+    return FormFault{"ip_version", absl::StrCat("4 or 6, not ", parameters.ip_version())};
+  }
+  if (parameters.duration_ns() == 0 || parameters.duration_ns() > kMaxDurationNs) {
+    return FormFault{"duration_ns", "above 0 and at most 24 hours"};
+  }
+  if (parameters.streams() < 1 || parameters.streams() > kMaxStreams) {
+    return FormFault{"streams",
+                     absl::StrCat("from 1 to ", kMaxStreams, ", not ", parameters.streams())};
+  }
+  if (parameters.dscp() > 63) {
+    return FormFault{"dscp", absl::StrCat("from 0 to 63, not ", parameters.dscp())};
+  }
+  if (auto fault = FindPayloadFault(parameters)) return fault;
+  if (parameters.rate_max()) {
+    if (parameters.rate_bps() != 0) {
+      return FormFault{"rate_bps", "must be 0 with rate_max: ask for a rate or for the maximum"};
+    }
+    return std::nullopt;
+  }
+  const double least = MeanIpPacket(parameters) * 8 * parameters.streams();
+  if (static_cast<double>(parameters.rate_bps()) < least) {
+    return FormFault{"rate_bps", absl::StrCat("at least one packet a second and stream, ",
+                                              static_cast<uint64_t>(least), " bit/s, not ",
+                                              parameters.rate_bps())};
+  }
+  return std::nullopt;
+}
+
+uint32_t LargestIpPacket(const record::v1::TestParameters& parameters) {
+  uint32_t largest = 0;
+  for (const record::v1::PayloadSize& size : parameters.payload()) {
+    largest = std::max(largest, size.udp_payload_bytes());
+  }
+  return largest + Headers(parameters);
+}
+
+double MeanIpPacket(const record::v1::TestParameters& parameters) {
+  double bytes = 0, packets = 0;
+  for (const record::v1::PayloadSize& size : parameters.payload()) {
+    bytes += static_cast<double>(size.udp_payload_bytes() + Headers(parameters)) * size.weight();
+    packets += size.weight();
+  }
+  return bytes / packets;
+}
+
+}  // namespace weir::control
