@@ -1,0 +1,127 @@
+#include "control/collector/limit.h"
+
+#include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
+
+#include <algorithm>
+
+namespace weir::control {
+namespace {
+
+using record::v1::Limit;
+
+// Single refusals are the normal state of a full queue; this share of the offers is not.
+constexpr double kPortRefuses = 0.05;
+// A receiver kept from its CPU this long leaves a link that has no buffer full.
+constexpr double kReceiverHeldUp = 0.2;
+
+std::string Percent(double share) { return absl::StrFormat("%.1f %%", share * 100); }
+
+LimitVerdict JudgeMet(const LimitEvidence& e) {
+  if (e.granted_bps != 0 && (e.requested_bps == 0 || e.granted_bps < e.requested_bps)) {
+    const std::string asked = e.requested_bps == 0
+                                  ? std::string("max")
+                                  : FormatRate(static_cast<double>(e.requested_bps));
+    return {record::v1::LIMIT_POLICY,
+            absl::StrFormat("%s was requested, %s granted (reduced by %s), %s achieved", asked,
+                            FormatRate(static_cast<double>(e.granted_bps)),
+                            e.reduced_by.empty() ? "policy" : absl::StrJoin(e.reduced_by, ", "),
+                            FormatRate(e.achieved_bps))};
+  }
+  return {record::v1::LIMIT_NONE,
+          absl::StrFormat("the requested rate was met: %s of %s", FormatRate(e.achieved_bps),
+                          FormatRate(static_cast<double>(e.granted_bps)))};
+}
+
+// The sender put less on the wire than it was granted.
+LimitVerdict JudgeSender(const LimitEvidence& e) {
+  const double offers = static_cast<double>(e.sent + e.rejected);
+  const double refused = offers == 0 ? 0 : static_cast<double>(e.rejected) / offers;
+  // A link without a buffer of its own (memif, a ring) refuses because the receiver is slow.
+  if (refused > kPortRefuses &&
+      (e.receiver_busy >= kWorkerSaturated || e.receiver_starved > kReceiverHeldUp)) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("the receiver did not empty the link: its worker was busy %s of the "
+                            "time and kept from its CPU for %s; the sending port refused %u offers",
+                            Percent(e.receiver_busy), Percent(e.receiver_starved), e.rejected)};
+  }
+  // A port that refuses keeps its worker busy with offering, so refusals are looked at first.
+  if (refused > kPortRefuses) {
+    return {record::v1::LIMIT_NIC,
+            absl::StrFormat("the sending port refused %u offers (%s) and took %s; %u packets due "
+                            "never left",
+                            e.rejected, Percent(refused), FormatRate(e.offered_bps), e.unsent)};
+  }
+  if (e.sender_busy >= kWorkerSaturated) {
+    return {record::v1::LIMIT_SENDER_CPU,
+            absl::StrFormat("the sending worker was busy %s of the time and sent %s; %u packets "
+                            "due never left",
+                            Percent(e.sender_busy), FormatRate(e.offered_bps), e.unsent)};
+  }
+  return {record::v1::LIMIT_SENDER_CPU,
+          absl::StrFormat("the sending worker was busy only %s of the time but sent %s, and %u "
+                          "packets due never left: it was kept from its CPU",
+                          Percent(e.sender_busy), FormatRate(e.offered_bps), e.unsent)};
+}
+
+// Packets left and were not counted by the receiver.
+LimitVerdict JudgeLoss(const LimitEvidence& e) {
+  const double share = e.sent == 0 ? 0 : static_cast<double>(e.lost) / static_cast<double>(e.sent);
+  const std::string lost =
+      absl::StrFormat("%u of %u packets (%s) were lost", e.lost, e.sent, Percent(share));
+  if (e.receiver_port_missed > 0 && e.receiver_port_missed >= e.lost / 2) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("%s, and the receiving port missed %u in the same time", lost,
+                            e.receiver_port_missed)};
+  }
+  if (e.receiver_starved > kReceiverStarved) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("%s while the receiving worker was kept from its CPU for %s of the "
+                            "time",
+                            lost, Percent(e.receiver_starved))};
+  }
+  if (e.receiver_busy >= kWorkerSaturated) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("%s while the receiving worker was busy %s of the time", lost,
+                            Percent(e.receiver_busy))};
+  }
+  return {record::v1::LIMIT_PATH,
+          absl::StrFormat("%s between the ports: the sender put %s on the path, the receiver got "
+                          "%s and missed %u at its own port",
+                          lost, FormatRate(e.offered_bps), FormatRate(e.achieved_bps),
+                          e.receiver_port_missed)};
+}
+
+}  // namespace
+
+bool ReceiverStarved(double starved_share, uint64_t port_missed, uint64_t lost) {
+  return lost > 0 &&
+         (starved_share > kReceiverStarved || port_missed >= std::max<uint64_t>(lost / 2, 1));
+}
+
+LimitVerdict JudgeLimit(const LimitEvidence& e) {
+  if (!e.peer_reason.empty()) {
+    return {record::v1::LIMIT_PEER, absl::StrFormat("the test ended early: %s; %s until then",
+                                                    e.peer_reason, FormatRate(e.achieved_bps))};
+  }
+  const double target = static_cast<double>(e.granted_bps);
+  if (e.granted_bps != 0 && e.achieved_bps >= target * kRateMet) return JudgeMet(e);
+
+  if (e.lost == 0) return JudgeSender(e);
+  const double behind_wire = std::max(0.0, e.offered_bps - e.achieved_bps);
+  if (e.granted_bps == 0) {
+    // No target to fall short of: loss of more than a packet in a hundred is what tells.
+    return e.lost * 100 > e.sent ? JudgeLoss(e) : JudgeSender(e);
+  }
+  const double before_wire = std::max(0.0, target - e.offered_bps);
+  return before_wire >= behind_wire ? JudgeSender(e) : JudgeLoss(e);
+}
+
+std::string FormatRate(double bps) {
+  if (bps >= 1e9) return absl::StrFormat("%.2f Gbit/s", bps / 1e9);
+  if (bps >= 1e6) return absl::StrFormat("%.2f Mbit/s", bps / 1e6);
+  if (bps >= 1e3) return absl::StrFormat("%.2f kbit/s", bps / 1e3);
+  return absl::StrFormat("%.0f bit/s", bps);
+}
+
+}  // namespace weir::control

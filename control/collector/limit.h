@@ -1,0 +1,54 @@
+// What limited the achieved rate (DESIGN section 8): a pure function of the evidence.
+#ifndef WEIR_CONTROL_COLLECTOR_LIMIT_H_
+#define WEIR_CONTROL_COLLECTOR_LIMIT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "record/v1/record.pb.h"
+
+namespace weir::control {
+
+// One direction's. Rates are IP-layer bit/s.
+struct LimitEvidence {
+  uint64_t requested_bps = 0;  // 0: "max" was asked for.
+  uint64_t granted_bps = 0;    // 0: nothing capped the rate.
+  std::vector<std::string> reduced_by;
+  double offered_bps = 0;   // What the sender's port accepted, over the time it sent.
+  double achieved_bps = 0;  // As stamped by the receiver.
+  uint64_t sent = 0;
+  uint64_t unsent = 0;
+  uint64_t rejected = 0;  // Refusals by the sender's port.
+  uint64_t lost = 0;
+  double sender_busy = 0;  // 0..1.
+  double receiver_busy = 0;
+  uint64_t receiver_port_missed = 0;
+  // Time the receiving worker was kept from polling, as a share of the test.
+  double receiver_starved = 0;
+  std::string peer_reason;  // The peer's silence or stop that ended the test; empty: none.
+};
+
+struct LimitVerdict {
+  record::v1::Limit limit = record::v1::LIMIT_UNSPECIFIED;
+  std::string detail;  // A sentence: the evidence and the numbers.
+};
+
+// A rate within this share of what was granted counts as met.
+inline constexpr double kRateMet = 0.99;
+// Above this a worker has no time left.
+inline constexpr double kWorkerSaturated = 0.95;
+// A receiver kept from its CPU for more than this share of the test was starved.
+inline constexpr double kReceiverStarved = 0.01;
+
+LimitVerdict JudgeLimit(const LimitEvidence& evidence);
+
+// The receiving end knows alone that it was starved: it says so in its ReceiverFinal.
+bool ReceiverStarved(double starved_share, uint64_t port_missed, uint64_t lost);
+
+// "1.25 Gbit/s".
+std::string FormatRate(double bps);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_COLLECTOR_LIMIT_H_
