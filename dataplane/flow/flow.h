@@ -1,0 +1,56 @@
+// One flow end as the main lcore keeps it, and the table of them.
+#ifndef WEIR_DATAPLANE_FLOW_FLOW_H_
+#define WEIR_DATAPLANE_FLOW_FLOW_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "dataplane/flow/flow_spec.h"
+#include "dataplane/port/port.h"
+#include "dataplane/rx/rx_flow.h"
+#include "dataplane/slowpath/peer_lease.h"
+#include "dataplane/tx/tx_flow.h"
+
+namespace weir::dataplane {
+
+// Main lcore only, but for what `tx` and `rx` share with the workers. Times are SteadyNs.
+struct Flow {
+  FlowSpec spec;
+  Port* port = nullptr;
+  v1::FlowState state = v1::PROGRAMMED;
+  v1::EndReason reason = v1::END_NONE;
+  bool ending = false;  // Waits for the workers' final counters.
+  uint64_t programmed_ns = 0;
+  uint64_t proven_ns = 0;
+  uint64_t armed_ns = 0;
+  uint64_t ended_ns = 0;
+  bool pinned = false;  // Its neighbour is.
+
+  // TX.
+  std::unique_ptr<TxFlow> tx;  // From arming on.
+  uint32_t worker = 0;
+  bool proof_accepted = false;
+  PeerLease lease;
+  uint64_t feedback_ns = 0;
+  uint64_t feedback_received = 0;
+  uint64_t peer_highest = 0;
+
+  // RX.
+  std::vector<std::unique_ptr<RxFlow>> rx;  // One for each worker of the port.
+  int32_t histogram = -1;
+  uint32_t hellos = 0;
+  uint64_t next_hello_ns = 0;
+  uint64_t next_feedback_ns = 0;
+  uint64_t feedback_counter = 0;
+  uint64_t nonce = 0;
+
+  bool finished() const { return state == v1::FINISHED; }
+};
+
+using FlowTable = std::map<uint32_t, Flow>;  // By slot.
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_FLOW_FLOW_H_

@@ -1,0 +1,475 @@
+#include "dataplane/flow/flow_manager.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <string>
+
+namespace weir::dataplane {
+namespace {
+
+constexpr uint64_t kHelloRepeatNs = 500'000'000;  // In PROVEN, until a beacon says it arrived.
+
+std::string SlotName(uint32_t slot, uint32_t generation) {
+  return "slot " + std::to_string(slot) + " generation " + std::to_string(generation);
+}
+
+bool SameSpec(const FlowSpec& a, const FlowSpec& b) {
+  return a.generation == b.generation && a.role == b.role && a.session_id == b.session_id &&
+         a.port == b.port && a.local == b.local && a.remote == b.remote && a.cookie == b.cookie &&
+         a.peer_slot == b.peer_slot && a.peer_generation == b.peer_generation &&
+         a.session_key == b.session_key && a.rate_bps == b.rate_bps &&
+         a.duration_ns == b.duration_ns;
+}
+
+}  // namespace
+
+FlowManager::FlowManager(Environment environment)
+    : env_(environment),
+      signals_(env_.slow_path, env_.boot_secret, env_.ports.size()),
+      dirty_workers_(env_.workers.size(), false) {
+  const auto histograms = static_cast<int32_t>(env_.segment.header().histograms);
+  for (int32_t i = histograms - 1; i >= 0; --i) free_histograms_.push_back(i);
+
+  auto end_those_behind = [this](const Port& port, const IpAddress& ip, v1::EndReason reason) {
+    for (auto& [slot, flow] : flows_) {
+      if (flow.port == &port && flow.spec.remote.ip == ip) {
+        End(flow, reason);
+      }
+    }
+  };
+  env_.slow_path.neighbours().set_events({
+      .on_change =
+          [=](const Port& port, const IpAddress& ip) {
+            end_those_behind(port, ip, v1::END_NEIGHBOUR_CHANGED);
+          },
+      .on_unreachable =
+          [=](const Port& port, const IpAddress& ip) {
+            end_those_behind(port, ip, v1::END_NEIGHBOUR_UNREACHABLE);
+          },
+  });
+}
+
+FlowManager::FiveTuple FlowManager::TupleOf(const FlowSpec& spec) {
+  return {spec.port, spec.local.port, spec.remote.ip, spec.remote.port};
+}
+
+Port* FlowManager::FindPort(const std::string& name) const {
+  const auto found = std::find_if(env_.ports.begin(), env_.ports.end(),
+                                  [&](const auto& port) { return port->spec().name == name; });
+  return found == env_.ports.end() ? nullptr : found->get();
+}
+
+Result<Flow*> FlowManager::Find(uint32_t slot, uint32_t generation) {
+  const auto found = flows_.find(slot);
+  if (found == flows_.end() || found->second.spec.generation != generation) {
+    return Error{v1::NOT_FOUND, "slot", "no flow in " + SlotName(slot, generation)};
+  }
+  return &found->second;
+}
+
+Result<const Flow*> FlowManager::Program(const v1::FlowSpec& message) {
+  Port* port = FindPort(message.port());
+  if (port == nullptr) {
+    return Error{v1::NOT_FOUND, "spec.port", "no port is called '" + message.port() + "'"};
+  }
+  if (!port->alive()) {
+    return Error{v1::FAILED_PRECONDITION, "spec.port", "port '" + message.port() + "' is gone"};
+  }
+  const PortLimits limits{.name = port->spec().name,
+                          .index = port->index(),
+                          .mtu = port->mtu(),
+                          .link_bps = port->link_bps(),
+                          .ip4 = port->address4(),
+                          .ip6 = port->address6()};
+  Result<FlowSpec> spec = MakeFlowSpec(message, env_.segment.header().slots, limits);
+  if (!spec.ok()) return spec.error();
+
+  if (const auto found = flows_.find(spec->slot); found != flows_.end()) {
+    if (SameSpec(found->second.spec, *spec)) return &found->second;
+    return Error{v1::ALREADY_EXISTS, "spec.slot",
+                 SlotName(spec->slot, found->second.spec.generation) +
+                     " is in use; stop and release it, or choose another slot"};
+  }
+  if (tuples_.contains(TupleOf(*spec))) {
+    return Error{v1::ALREADY_EXISTS, "spec.local.udp_port",
+                 "another flow has the same addresses and ports; choose another local port"};
+  }
+  if (Result<IpAddress> hop = port->NextHop(spec->remote.ip); !hop.ok()) {
+    return Error{hop.error().code, "spec.remote.ip", hop.error().message};
+  }
+
+  Flow flow;
+  flow.spec = std::move(spec.value());
+  flow.port = port;
+  flow.programmed_ns = SteadyNs();
+  if (!flow.spec.is_tx()) {
+    if (Status attached = AttachReceivers(flow); !attached.ok()) return attached.error();
+  }
+  // Asks for the neighbour at once, so that it is known when it is needed.
+  (void)env_.slow_path.neighbours().Resolve(*port, flow.spec.remote.ip);
+  tuples_.insert(TupleOf(flow.spec));
+  ++live_flows_;
+  const uint32_t slot = flow.spec.slot;
+  Flow& stored = flows_.emplace(slot, std::move(flow)).first->second;
+  MarkDirty(stored);
+  PublishStatus(stored);
+  return &stored;
+}
+
+Status FlowManager::AttachReceivers(Flow& flow) {
+  if (flow.spec.histogram) {
+    if (free_histograms_.empty()) {
+      return Error{v1::RESOURCE_EXHAUSTED, "spec.histogram",
+                   "all delay histograms are in use; raise --histograms or ask for none"};
+    }
+    flow.histogram = free_histograms_.back();
+    free_histograms_.pop_back();
+  }
+  for (const auto& worker : env_.workers) {
+    if (worker->settings().port_index != flow.port->index()) continue;
+    shm::LogHistogram* histogram = nullptr;
+    if (flow.histogram >= 0) {
+      histogram =
+          &env_.segment.histogram(worker->settings().index, static_cast<uint32_t>(flow.histogram));
+      for (auto& count : histogram->counts) count.store(0, std::memory_order_relaxed);
+    }
+    flow.rx.push_back(std::make_unique<RxFlow>(flow.spec, histogram));
+    worker->rx_table.Set(flow.spec.slot, flow.rx.back().get());
+  }
+  return Ok{};
+}
+
+uint32_t FlowManager::LeastLoadedWorker(const Port& port) const {
+  std::vector<uint32_t> load(env_.workers.size(), 0);
+  for (const auto& [slot, flow] : flows_) {
+    if (flow.tx != nullptr && !flow.finished()) ++load[flow.worker];
+  }
+  uint32_t best = 0;
+  uint32_t best_load = std::numeric_limits<uint32_t>::max();
+  for (const auto& worker : env_.workers) {
+    const uint32_t index = worker->settings().index;
+    if (worker->settings().port_index == port.index() && load[index] < best_load) {
+      best = index;
+      best_load = load[index];
+    }
+  }
+  return best;
+}
+
+Result<const Flow*> FlowManager::Arm(uint32_t slot, uint32_t generation) {
+  Result<Flow*> found = Find(slot, generation);
+  if (!found.ok()) return found.error();
+  Flow& flow = **found;
+  if (!flow.spec.is_tx()) {
+    return Error{v1::FAILED_PRECONDITION, "slot", "an RX flow cannot be armed"};
+  }
+  if (flow.armed_ns != 0) return &flow;
+  if (flow.state != v1::PROVEN) {
+    return Error{v1::FAILED_PRECONDITION, "slot",
+                 SlotName(slot, generation) + " is in state " + v1::FlowState_Name(flow.state) +
+                     "; only a flow whose target has proven its address (PROVEN) can be armed"};
+  }
+  Result<std::optional<rte_ether_addr>> mac =
+      env_.slow_path.neighbours().Resolve(*flow.port, flow.spec.remote.ip);
+  if (!mac.ok()) return mac.error();
+  if (!mac->has_value()) {
+    return Error{v1::FAILED_PRECONDITION, "slot", "the neighbour's address is not known yet"};
+  }
+
+  std::vector<PacketTemplate> templates;
+  for (const FrameSize& size : flow.spec.sizes) {
+    templates.emplace_back(flow.spec, size.udp_payload, flow.port->mac(), **mac,
+                           flow.port->spec().vlan);
+  }
+  flow.worker = LeastLoadedWorker(*flow.port);
+  flow.tx =
+      std::make_unique<TxFlow>(flow.spec, flow.worker, std::move(templates), env_.clock.tsc_hz());
+  flow.armed_ns = SteadyNs();
+  flow.lease.Arm(flow.armed_ns);
+  flow.tx->Arm(ReadTsc());
+  TickTx(flow, flow.armed_ns);  // Opens the gate and sends the first beacon.
+  flow.state = v1::RUNNING;
+  MarkDirty(flow);
+  PublishStatus(flow);
+  PublishConfigs();
+  return &flow;
+}
+
+Result<const Flow*> FlowManager::Stop(uint32_t slot, uint32_t generation) {
+  Result<Flow*> found = Find(slot, generation);
+  if (!found.ok()) return found.error();
+  End(**found, v1::END_STOPPED);
+  return *found;
+}
+
+Status FlowManager::Release(uint32_t slot, uint32_t generation) {
+  Result<Flow*> found = Find(slot, generation);
+  if (!found.ok()) return found.error();
+  Flow& flow = **found;
+  if (!flow.finished()) {
+    return Error{v1::FAILED_PRECONDITION, "slot",
+                 SlotName(slot, generation) + " has not finished; stop it first"};
+  }
+  if (flow.histogram >= 0) free_histograms_.push_back(flow.histogram);
+  retired_.push_back({std::move(flow.tx), std::move(flow.rx)});
+  flows_.erase(slot);
+  env_.segment.status(slot).cell.Store(shm::FlowStatus{});
+  return Ok{};
+}
+
+void FlowManager::StopAll(v1::EndReason reason, const Port* port) {
+  for (auto& [slot, flow] : flows_) {
+    if (port == nullptr || flow.port == port) End(flow, reason);
+  }
+}
+
+// The first reason given is the one that stays. A later Tick finishes the flow.
+void FlowManager::End(Flow& flow, v1::EndReason reason) {
+  if (flow.finished() || flow.ending) return;
+  flow.ending = true;
+  flow.reason = reason;
+  if (flow.tx != nullptr) {
+    flow.tx->gate.stop.store(true, std::memory_order_relaxed);
+  }
+  for (const auto& worker : env_.workers) {
+    if (!flow.spec.is_tx() && worker->settings().port_index == flow.port->index()) {
+      worker->rx_table.Set(flow.spec.slot, nullptr);
+    }
+  }
+  for (const auto& receiver : flow.rx) receiver->stop.store(true, std::memory_order_release);
+}
+
+// Finished once every worker that had the flow has published its last counters.
+void FlowManager::TryFinish(Flow& flow, uint64_t now_ns) {
+  const bool tx_final =
+      flow.tx == nullptr || flow.tx->final_published.load(std::memory_order_acquire);
+  const bool rx_final = std::all_of(flow.rx.begin(), flow.rx.end(), [](const auto& receiver) {
+    return receiver->final_published.load(std::memory_order_acquire);
+  });
+  if (!tx_final || !rx_final) return;
+  if (flow.reason == v1::END_NONE || flow.reason == v1::END_STOPPED) {
+    if (flow.tx != nullptr) flow.reason = flow.tx->reason();
+  }
+  flow.ending = false;
+  flow.ended_ns = now_ns;
+  if (flow.pinned) {
+    env_.slow_path.neighbours().Unpin(*flow.port, flow.spec.remote.ip);
+    flow.pinned = false;
+  }
+  tuples_.erase(TupleOf(flow.spec));
+  --live_flows_;
+  MarkDirty(flow);
+  SetState(flow, v1::FINISHED);
+}
+
+void FlowManager::SetState(Flow& flow, v1::FlowState state) {
+  flow.state = state;
+  PublishStatus(flow);
+  if (on_change_) on_change_(flow);
+}
+
+void FlowManager::HandleFrame(const Port& port, const rte_mbuf* frame, uint64_t now_ns) {
+  const std::optional<SignalFrame> signal = ParseSignal(frame, port.spec().vlan);
+  if (!signal.has_value()) return;
+  Result<Flow*> found = Find(signal->slot, signal->generation);
+  if (!found.ok()) return;
+  Flow& flow = **found;
+  if (flow.port != &port || flow.finished() || flow.ending) return;
+
+  switch (signal->type) {
+    case wire::SignalType::kHello:
+      if (flow.spec.is_tx()) signals_.AnswerHello(flow, *signal, now_ns);
+      break;
+    case wire::SignalType::kProof:
+      if (flow.spec.is_tx() && signals_.AcceptProof(flow, *signal, now_ns)) {
+        flow.proof_accepted = true;
+        flow.proven_ns = now_ns;
+        TickFlow(flow, now_ns);
+      }
+      break;
+    case wire::SignalType::kFeedback:
+      if (flow.spec.is_tx() && signals_.AcceptFeedback(flow, *signal, now_ns)) {
+        TickFlow(flow, now_ns);
+      }
+      break;
+    case wire::SignalType::kChallenge:
+      if (!flow.spec.is_tx() && signals_.AnswerChallenge(flow, *signal) &&
+          flow.state == v1::PROGRAMMED) {
+        flow.proven_ns = now_ns;
+        flow.next_hello_ns = now_ns + kHelloRepeatNs;
+        SetState(flow, v1::PROVEN);
+      }
+      break;
+    case wire::SignalType::kBeacon:
+      if (!flow.spec.is_tx() && signals_.AcceptBeacon(flow, *signal, env_.clock.NowNs()) &&
+          flow.state != v1::RUNNING) {
+        SetState(flow, v1::RUNNING);
+      }
+      break;
+  }
+}
+
+void FlowManager::Tick(uint64_t now_ns) {
+  if (live_flows_ != 0) {
+    for (auto& [slot, flow] : flows_) {
+      if (!flow.finished()) TickFlow(flow, now_ns);
+    }
+  }
+  PublishConfigs();
+}
+
+void FlowManager::TickFlow(Flow& flow, uint64_t now_ns) {
+  if (flow.ending) {
+    TryFinish(flow, now_ns);
+    return;
+  }
+  const bool set_up = flow.spec.is_tx() ? flow.armed_ns != 0 : flow.state == v1::RUNNING;
+  if (!set_up && now_ns - flow.programmed_ns > flow.spec.setup_timeout_ns) {
+    const bool proven = flow.state == v1::PROVEN;
+    End(flow, proven ? v1::END_SETUP_TIMEOUT : v1::END_PROOF_TIMEOUT);
+    return;
+  }
+  if (flow.spec.is_tx()) {
+    TickTx(flow, now_ns);
+  } else {
+    TickRx(flow, now_ns);
+  }
+}
+
+void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
+  if (flow.tx == nullptr) {
+    if (flow.state != v1::PROGRAMMED) return;
+    // Proven takes both: the proof, and a neighbour to send to. It is asked for until then.
+    Result<std::optional<rte_ether_addr>> mac =
+        env_.slow_path.neighbours().Resolve(*flow.port, flow.spec.remote.ip);
+    if (flow.proof_accepted && mac.ok() && mac->has_value()) {
+      env_.slow_path.neighbours().Pin(*flow.port, flow.spec.remote.ip);
+      flow.pinned = true;
+      SetState(flow, v1::PROVEN);
+    }
+    return;
+  }
+
+  if (flow.tx->final_published.load(std::memory_order_acquire)) {  // It ended by itself.
+    flow.ending = true;
+    TryFinish(flow, now_ns);
+    return;
+  }
+  const PeerLease::Phase phase = flow.lease.Tick(now_ns);
+  TxGate& gate = flow.tx->gate;
+  gate.rate_shift.store(flow.lease.rate_shift(), std::memory_order_relaxed);
+  gate.packet_allowance.store(flow.lease.packet_allowance(), std::memory_order_relaxed);
+  const uint64_t until = std::min(flow.lease.allow_until_ns(), control_lease_ns_);
+  const uint64_t left = until > now_ns ? until - now_ns : 0;
+  gate.allow_until_tsc.store(ReadTsc() + env_.clock.CyclesOf(left), std::memory_order_relaxed);
+
+  if (phase == PeerLease::Phase::kLost) {
+    End(flow, v1::END_FEEDBACK_LOST);
+    return;
+  }
+  const bool paused = phase == PeerLease::Phase::kPaused;
+  if (paused != (flow.state == v1::PAUSED) && flow.state != v1::PROVEN) {
+    SetState(flow, paused ? v1::PAUSED : v1::RUNNING);
+  }
+  if (flow.lease.BeaconDue(now_ns)) {
+    shm::TxCounters sent{};
+    (void)env_.segment.tx(flow.spec.slot).cell.Load(&sent);
+    const bool ours = sent.generation == flow.spec.generation;
+    (void)signals_.SendBeacon(flow, ours ? sent.packets : 0, now_ns, env_.clock.NowNs());
+  }
+}
+
+void FlowManager::TickRx(Flow& flow, uint64_t now_ns) {
+  if (flow.state == v1::RUNNING) {
+    if (now_ns < flow.next_feedback_ns) return;
+    flow.next_feedback_ns = now_ns + wire::kFeedbackIntervalNs;
+    uint64_t received = 0;
+    uint64_t highest = 0;
+    for (const auto& worker : env_.workers) {
+      shm::RxCounters counters;
+      if (worker->settings().port_index == flow.port->index() &&
+          env_.segment.rx(worker->settings().index, flow.spec.slot).cell.Load(&counters) &&
+          counters.generation == flow.spec.generation) {
+        received += counters.packets;
+        highest = std::max(highest, counters.highest_sequence);
+      }
+    }
+    (void)signals_.SendFeedback(flow, received, highest);
+    return;
+  }
+  if (now_ns < flow.next_hello_ns) return;
+  const bool proven = flow.state == v1::PROVEN;
+  flow.next_hello_ns = now_ns + (proven ? kHelloRepeatNs : wire::kHelloIntervalNs);
+  if (!proven && flow.hellos >= flow.spec.hello_attempts) {
+    End(flow, v1::END_PROOF_TIMEOUT);
+    return;
+  }
+  if (signals_.SendHello(flow)) ++flow.hellos;
+}
+
+// A TX flow concerns the worker that owns it, an RX flow all workers of its port.
+void FlowManager::MarkDirty(const Flow& flow) {
+  for (const auto& worker : env_.workers) {
+    const bool owns = flow.spec.is_tx()
+                          ? flow.tx != nullptr && worker->settings().index == flow.worker
+                          : worker->settings().port_index == flow.port->index();
+    if (owns) dirty_workers_[worker->settings().index] = true;
+  }
+}
+
+bool FlowManager::AnyDirty() const {
+  return std::find(dirty_workers_.begin(), dirty_workers_.end(), true) != dirty_workers_.end();
+}
+
+void FlowManager::PublishConfigs() {
+  for (size_t i = 0; i < env_.workers.size(); ++i) {
+    if (!dirty_workers_[i]) continue;
+    Worker& worker = *env_.workers[i];
+    if (!worker.configs.adopted()) continue;
+    WorkerConfig config;
+    for (auto& [slot, flow] : flows_) {
+      if (flow.finished()) continue;
+      if (flow.tx != nullptr && flow.worker == i) config.tx.push_back(flow.tx.get());
+      if (flow.rx.empty() || flow.port->index() != worker.settings().port_index) continue;
+      // flow.rx is in the order of the port's workers.
+      size_t position = 0;
+      for (size_t k = 0; k < i; ++k) {
+        position += env_.workers[k]->settings().port_index == flow.port->index() ? 1 : 0;
+      }
+      config.rx.push_back(flow.rx[position].get());
+    }
+    worker.configs.Publish(config);
+    worker.Wake();
+    dirty_workers_[i] = false;
+  }
+  // What was released is in no configuration published since; once all are adopted it is free.
+  if (retired_.empty() || AnyDirty()) return;
+  const bool adopted = std::all_of(env_.workers.begin(), env_.workers.end(),
+                                   [](const auto& worker) { return worker->configs.adopted(); });
+  if (adopted) retired_.clear();
+}
+
+void FlowManager::PublishStatus(const Flow& flow) {
+  shm::FlowStatus status{};
+  status.generation = flow.spec.generation;
+  status.role = static_cast<uint8_t>(flow.spec.role);
+  status.state = static_cast<uint8_t>(flow.state);
+  status.reason = static_cast<uint8_t>(flow.reason);
+  std::memcpy(status.session_id, flow.spec.session_id.data(), flow.spec.session_id.size());
+  status.stream = flow.spec.stream;
+  status.histogram_index = flow.histogram;
+  // The flow's own times are steady; readers want the wall clock.
+  const uint64_t wall_offset = env_.clock.NowNs() - SteadyNs();
+  auto wall = [wall_offset](uint64_t steady) { return steady == 0 ? 0 : steady + wall_offset; };
+  status.proven_ns = wall(flow.proven_ns);
+  status.armed_ns = wall(flow.armed_ns);
+  status.ended_ns = wall(flow.ended_ns);
+  status.feedback_ns = wall(flow.feedback_ns);
+  status.feedback_received = flow.feedback_received;
+  status.peer_highest = flow.peer_highest;
+  status.pauses = flow.lease.pauses();
+  env_.segment.status(flow.spec.slot).cell.Store(status);
+}
+
+}  // namespace weir::dataplane

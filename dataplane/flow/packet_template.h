@@ -1,0 +1,65 @@
+// Where a test packet's bytes lie in an mbuf, and the headers of one flow and size, ready to copy.
+#ifndef WEIR_DATAPLANE_FLOW_PACKET_TEMPLATE_H_
+#define WEIR_DATAPLANE_FLOW_PACKET_TEMPLATE_H_
+
+#include <rte_ether.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/flow/flow_spec.h"
+#include "wire/test_packet.h"
+
+namespace weir::dataplane {
+
+// The UDP payload of every test packet starts at one offset of the mbuf's buffer, whatever
+// headers precede it, so that its filler is written once when the pool is made. With this
+// offset the 60 bytes of an untagged IPv4 test packet's headers fill one cache line.
+inline constexpr uint32_t kPayloadOffset = 170;
+inline constexpr uint32_t kVlanTagBytes = 4;
+inline constexpr uint32_t kMaxHeaderBytes = RTE_ETHER_HDR_LEN + kVlanTagBytes + 40 + 8;
+inline constexpr uint32_t kMinFrameBytes = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN;
+
+// Pseudo-random filler, the same in each packet: `length` bytes of it, beginning behind the
+// 18 bytes of the test packet.
+void WriteFiller(uint8_t* to, size_t length);
+
+class PacketTemplate {
+ public:
+  PacketTemplate(const FlowSpec& spec, uint32_t udp_payload, const rte_ether_addr& source,
+                 const rte_ether_addr& destination, uint16_t vlan);
+
+  // Writes the headers and the cookie of this flow in front of and into the payload at
+  // `payload`. May write up to 31 bytes of filler behind them, the same that lie there.
+  void WriteHeaders(uint8_t* payload) const {
+    std::memcpy(payload - header_bytes_, bytes_, kShortCopy);
+    if (copy_long_) std::memcpy(payload - header_bytes_ + kShortCopy, bytes_ + kShortCopy, 32);
+  }
+
+  uint32_t header_bytes() const { return header_bytes_; }
+  uint32_t frame_bytes() const { return frame_bytes_; }  // Without FCS, padded to 60.
+  uint32_t ip_bytes() const { return ip_bytes_; }
+  uint32_t wire_frame_bytes() const { return frame_bytes_ + RTE_ETHER_CRC_LEN; }
+
+ private:
+  static constexpr size_t kShortCopy = 64;
+
+  uint32_t header_bytes_;
+  uint32_t frame_bytes_;
+  uint32_t ip_bytes_;
+  bool copy_long_;
+  alignas(64) uint8_t bytes_[kShortCopy + 64];
+};
+
+// Writes what differs from packet to packet, with the checksum complement.
+inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time) {
+  auto* packet = reinterpret_cast<wire::TestPacket*>(payload);
+  packet->sequence = sequence;
+  packet->send_time = send_time;
+  packet->complement = wire::ChecksumComplement(packet->sequence.raw(), packet->send_time.raw());
+}
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_FLOW_PACKET_TEMPLATE_H_

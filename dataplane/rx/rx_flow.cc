@@ -1,0 +1,42 @@
+#include "dataplane/rx/rx_flow.h"
+
+namespace weir::dataplane {
+
+FlowKey ReceiveKey(const FlowSpec& spec) {
+  FlowKey key;
+  const auto remote = spec.remote.ip.bytes();
+  const auto local = spec.local.ip.bytes();
+  std::memcpy(key.ip.data(), remote.data(), remote.size());
+  std::memcpy(key.ip.data() + remote.size(), local.data(), local.size());
+  const wire::Be16 ports[2] = {spec.remote.port, spec.local.port};
+  std::memcpy(key.ports.data(), ports, sizeof(ports));
+  return key;
+}
+
+void RxFlow::PublishTo(shm::RxCell& cell) {
+  if (!dirty_) return;
+  shm::RxCounters counters{};
+  counters.generation = generation_;
+  counters.packets = tracker_.packets();
+  counters.bytes = bytes_;
+  counters.frame_bytes = wire_bytes_;
+  counters.highest_sequence = tracker_.next();
+  counters.lost = tracker_.lost();
+  counters.reordered = tracker_.reordered();
+  counters.duplicated = tracker_.duplicated();
+  counters.late = tracker_.late();
+  counters.loss_events = tracker_.loss_events();
+  counters.first_ns = first_ns_;
+  counters.last_ns = last_ns_;
+  counters.jitter_x16_ns = delay_.jitter_x16();
+  counters.last_packet_bytes = last_bytes_;
+  counters.delay_base_ns = delay_.base();
+  counters.delay_min_ns = delay_.min();
+  counters.delay_max_ns = delay_.max();
+  counters.delay_sum_ns = delay_.sum();
+  counters.delay_count = delay_.count();
+  cell.cell.Store(counters);
+  dirty_ = false;
+}
+
+}  // namespace weir::dataplane

@@ -1,0 +1,122 @@
+// Loss, reordering (RFC 4737), duplicates (RFC 5560) of one flow, packet by packet.
+#ifndef WEIR_DATAPLANE_RX_SEQUENCE_TRACKER_H_
+#define WEIR_DATAPLANE_RX_SEQUENCE_TRACKER_H_
+
+#include <cstdint>
+#include <cstring>
+
+namespace weir::dataplane {
+
+// Which of the last kWindow sequence numbers are missing, one bit each. Apart from the
+// tracker: a flow in order never touches it.
+class HoleWindow {
+ public:
+  static constexpr uint64_t kWindow = 8192;
+
+  bool Test(uint64_t sequence) const { return (Word(sequence) >> (sequence & 63)) & 1; }
+  void Set(uint64_t sequence) { Word(sequence) |= Bit(sequence); }
+  void Clear(uint64_t sequence) { Word(sequence) &= ~Bit(sequence); }
+  void SetAll() { std::memset(words_, 0xFF, sizeof(words_)); }
+
+ private:
+  static uint64_t Bit(uint64_t sequence) { return uint64_t{1} << (sequence & 63); }
+  uint64_t& Word(uint64_t sequence) { return words_[(sequence / 64) % (kWindow / 64)]; }
+  const uint64_t& Word(uint64_t sequence) const { return words_[(sequence / 64) % (kWindow / 64)]; }
+  uint64_t words_[kWindow / 64] = {};
+};
+
+// Invariant: each number below next() was either counted as a packet or is counted as lost,
+// so lost = next - packets at any time.
+//
+//  - at or above next: in order; the numbers skipped are lost until they come.
+//  - below, missing in the window: reordered (RFC 4737 section 3.3), no longer lost.
+//  - below, in the window, not missing: a duplicate.
+//  - older than the window: late. It stays lost; whether it was one or a duplicate is unknown.
+class SequenceTracker {
+ public:
+  enum class Verdict : uint8_t { kInOrder, kReordered, kDuplicate, kLate };
+
+  // Extends the low 32 bits against the next number expected.
+  uint64_t Extend(uint32_t low) const {
+    return next_ +
+           static_cast<uint64_t>(int64_t{static_cast<int32_t>(low - static_cast<uint32_t>(next_))});
+  }
+
+  Verdict Track(uint64_t sequence, HoleWindow& holes) {
+    if (sequence == next_ && holes_ == 0) [[likely]] {
+      ++next_;
+      ++packets_;
+      return Verdict::kInOrder;
+    }
+    return TrackSlow(sequence, holes);
+  }
+
+  uint64_t next() const { return next_; }
+  uint64_t packets() const { return packets_; }
+  uint64_t lost() const { return next_ - packets_; }
+  uint64_t reordered() const { return reordered_; }
+  uint64_t duplicated() const { return duplicated_; }
+  uint64_t late() const { return late_; }
+  uint64_t loss_events() const { return loss_events_; }
+
+ private:
+  Verdict TrackSlow(uint64_t sequence, HoleWindow& holes) {
+    if (static_cast<int64_t>(sequence) < 0) {  // A number below 0 was never sent.
+      ++late_;
+      return Verdict::kLate;
+    }
+    if (sequence >= next_) {
+      Open(sequence, holes);
+      ++packets_;
+      return Verdict::kInOrder;
+    }
+    if (next_ - sequence > HoleWindow::kWindow) {
+      ++late_;
+      return Verdict::kLate;
+    }
+    if (holes_ != 0 && holes.Test(sequence)) {
+      holes.Clear(sequence);
+      --holes_;
+      ++packets_;
+      ++reordered_;
+      return Verdict::kReordered;
+    }
+    ++duplicated_;
+    return Verdict::kDuplicate;
+  }
+
+  // Moves next_ behind `sequence`: the numbers between become holes, and holes that leave the
+  // window are forgotten (they stay lost).
+  void Open(uint64_t sequence, HoleWindow& holes) {
+    const uint64_t gap = sequence - next_;
+    if (gap > 0) ++loss_events_;
+    if (gap >= HoleWindow::kWindow) {
+      holes.SetAll();
+      holes_ = HoleWindow::kWindow;
+      next_ = sequence;
+    }
+    for (; next_ < sequence; ++next_) {
+      if (holes_ == 0 || !holes.Test(next_)) {
+        holes.Set(next_);
+        ++holes_;
+      }
+    }
+    if (holes_ != 0 && holes.Test(sequence)) {
+      holes.Clear(sequence);
+      --holes_;
+    }
+    next_ = sequence + 1;
+  }
+
+  uint64_t next_ = 0;
+  uint64_t packets_ = 0;
+  uint64_t holes_ = 0;  // Bits set in the window. 0: the window need not be looked at.
+  uint64_t reordered_ = 0;
+  uint64_t duplicated_ = 0;
+  uint64_t late_ = 0;
+  uint64_t loss_events_ = 0;
+};
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_RX_SEQUENCE_TRACKER_H_

@@ -1,0 +1,188 @@
+#include "dataplane/tx/tx_flow.h"
+
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace weir::dataplane {
+namespace {
+
+// A worker that was off its core this long still sends what fell due meanwhile.
+constexpr uint64_t kMaxLagNs = 100'000'000;
+
+uint64_t ToCycles(uint64_t ns, uint64_t tsc_hz) {
+  return static_cast<uint64_t>(Uint128{ns} * tsc_hz / 1'000'000'000);
+}
+
+}  // namespace
+
+std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes) {
+  uint32_t divisor = 0;
+  for (const FrameSize& size : sizes) divisor = std::gcd(divisor, size.weight);
+  int64_t total = 0;
+  for (const FrameSize& size : sizes) total += size.weight / divisor;
+
+  std::vector<int64_t> credit(sizes.size(), 0);
+  std::vector<uint8_t> cycle;
+  for (int64_t i = 0; i < total; ++i) {
+    for (size_t k = 0; k < sizes.size(); ++k) credit[k] += sizes[k].weight / divisor;
+    const auto next = std::max_element(credit.begin(), credit.end());
+    *next -= total;
+    cycle.push_back(static_cast<uint8_t>(next - credit.begin()));
+  }
+  return cycle;
+}
+
+TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
+               uint64_t tsc_hz)
+    : paced_(spec.rate_bps != 0),
+      count_unsent_(!spec.rate_max),
+      slot_(spec.slot),
+      cap_bytes_(spec.cap_bytes),
+      packet_limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
+      duration_cycles_(ToCycles(spec.duration_ns, tsc_hz)),
+      max_lag_cycles_(ToCycles(kMaxLagNs, tsc_hz)),
+      templates_(std::move(templates)),
+      cycle_(MixCycle(spec.sizes)) {
+  for (const PacketTemplate& size : templates_) {
+    intervals_.push_back(PaceInterval(size.ip_bytes(), spec.rate_bps, tsc_hz));
+  }
+  for (uint8_t size : cycle_) cycle_interval_ += intervals_[size];
+  counters_.generation = spec.generation;
+  counters_.worker = worker;
+}
+
+void TxFlow::Arm(uint64_t start_tsc) {
+  pacer_.Start(start_tsc, max_lag_cycles_);
+  end_tsc_ = start_tsc + duration_cycles_;
+}
+
+uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
+  if (finished()) return 0;
+  const uint64_t now = ReadTsc();
+  if (gate.stop.load(std::memory_order_relaxed)) [[unlikely]] {
+    Finish(v1::END_STOPPED, now);
+    return 0;
+  }
+  if (now >= end_tsc_) [[unlikely]] {
+    Finish(v1::END_DURATION, end_tsc_);
+    return 0;
+  }
+  const bool open = now < gate.allow_until_tsc.load(std::memory_order_relaxed);
+  if (!open || (paced_ && pacer_.TooLate(pacer_.At(now)))) [[unlikely]] {
+    GiveUpUntil(pacer_.At(now));
+    if (!open) return 0;
+  }
+  Plan plan;
+  PlanBurst(now, &plan);
+  if (plan.count == 0) return 0;
+  return Transmit(queue, now, clock, plan);
+}
+
+// Chooses the packets that are due and allowed, and moves the deadline behind them.
+void TxFlow::PlanBurst(uint64_t now_tsc, Plan* plan) {
+  const PaceTime now = paced_ ? pacer_.At(now_tsc) : 0;
+  const uint32_t shift = gate.rate_shift.load(std::memory_order_relaxed);
+  const uint64_t allowance =
+      std::min(packet_limit_, gate.packet_allowance.load(std::memory_order_relaxed));
+  uint64_t packets = counters_.packets;
+  uint64_t bytes = counters_.bytes;
+  while (plan->count < kTxBurst && pacer_.Due(now)) {
+    const uint32_t size = cycle_[cycle_at_];
+    bytes += templates_[size].ip_bytes();
+    if (packets >= packet_limit_ || bytes > cap_bytes_) [[unlikely]] {
+      if (plan->count == 0) {
+        Finish(packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
+      }
+      return;
+    }
+    if (packets >= allowance) return;
+    plan->due[plan->count] = pacer_.due();
+    plan->size[plan->count] = size;
+    ++plan->count;
+    ++packets;
+    pacer_.Advance(IntervalOf(size) << shift);
+    NextSize();
+  }
+}
+
+uint32_t TxFlow::Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
+                          const Plan& plan) {
+  rte_mbuf* mbufs[kTxBurst];
+  uint32_t ready = 0;
+  uint64_t stamp_ns = clock.ToNs(now_tsc);
+  if (rte_mempool_get_bulk(queue.pool, reinterpret_cast<void**>(mbufs), plan.count) == 0) {
+    auto sequence = static_cast<uint32_t>(counters_.packets);
+    for (; ready < plan.count; ++ready) {
+      rte_mbuf* mbuf = mbufs[ready];
+      const PacketTemplate& size = templates_[plan.size[ready]];
+      uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+      mbuf->data_off = static_cast<uint16_t>(kPayloadOffset - size.header_bytes());
+      mbuf->data_len = static_cast<uint16_t>(size.frame_bytes());
+      mbuf->pkt_len = size.frame_bytes();
+      mbuf->ol_flags = 0;
+      size.WriteHeaders(payload);
+      if (paced_) stamp_ns = clock.ToNs(ReadTsc());
+      StampPacket(payload, sequence++, static_cast<uint32_t>(stamp_ns));
+    }
+  }
+  const uint32_t sent =
+      ready == 0 ? 0
+                 : rte_eth_tx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(ready));
+
+  for (uint32_t i = 0; i < sent; ++i) {
+    const PacketTemplate& size = templates_[plan.size[i]];
+    counters_.bytes += size.ip_bytes();
+    counters_.frame_bytes += size.wire_frame_bytes();
+  }
+  if (sent != 0) {
+    if (counters_.packets == 0) counters_.first_ns = stamp_ns;
+    counters_.last_ns = stamp_ns;
+    counters_.packets += sent;
+  }
+  if (sent < plan.count) [[unlikely]] {
+    // The rest keep their numbers and stay due.
+    if (sent < ready) rte_pktmbuf_free_bulk(mbufs + sent, ready - sent);
+    counters_.rejected += plan.count - sent;
+    pacer_.SetDue(plan.due[sent]);
+    const uint32_t back = (plan.count - sent) % static_cast<uint32_t>(cycle_.size());
+    cycle_at_ = static_cast<uint32_t>((cycle_at_ + cycle_.size() - back) % cycle_.size());
+  }
+  dirty_ = true;
+  return sent;
+}
+
+// Deadlines before `limit` have passed without a packet. Off the packet path: the only place
+// that divides.
+void TxFlow::GiveUpUntil(PaceTime limit) {
+  if (!count_unsent_ || cycle_interval_ == 0) {
+    if (limit > pacer_.due()) pacer_.SetDue(limit);
+    return;
+  }
+  if (pacer_.due() >= limit) return;
+  const uint64_t cycles = (limit - pacer_.due()) / cycle_interval_;
+  counters_.unsent += cycles * cycle_.size();
+  pacer_.Advance(cycles * cycle_interval_);
+  while (pacer_.due() < limit) {
+    pacer_.Advance(IntervalOf(cycle_[cycle_at_]));
+    NextSize();
+    ++counters_.unsent;
+  }
+  dirty_ = true;
+}
+
+void TxFlow::Finish(v1::EndReason reason, uint64_t now_tsc) {
+  if (reason == v1::END_DURATION) GiveUpUntil(pacer_.At(now_tsc));
+  reason_ = reason;
+  dirty_ = true;
+}
+
+void TxFlow::PublishTo(shm::TxCell& cell) {
+  if (!dirty_) return;
+  cell.cell.Store(counters_);
+  dirty_ = false;
+}
+
+}  // namespace weir::dataplane

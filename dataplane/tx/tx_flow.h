@@ -1,0 +1,110 @@
+// One flow being sent: what the main lcore allows, and the state of the worker that owns it.
+#ifndef WEIR_DATAPLANE_TX_TX_FLOW_H_
+#define WEIR_DATAPLANE_TX_TX_FLOW_H_
+
+#include <rte_mbuf.h>
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/clock/clock.h"
+#include "dataplane/flow/flow_spec.h"
+#include "dataplane/flow/packet_template.h"
+#include "dataplane/tx/pacer.h"
+#include "shm/segment.h"
+
+namespace weir::dataplane {
+
+inline constexpr uint32_t kTxBurst = 32;
+
+// Written by the main lcore, read by the worker before each burst. It closes by itself: when
+// the main lcore no longer extends allow_until, the load is zero.
+struct alignas(shm::kCacheLine) TxGate {
+  std::atomic<uint64_t> allow_until_tsc{0};   // The earlier end of control and peer lease.
+  std::atomic<uint64_t> packet_allowance{0};  // Total packets that may leave.
+  std::atomic<uint32_t> rate_shift{0};        // Rate is divided by 2^shift.
+  std::atomic<bool> stop{false};
+};
+
+// A TX queue as its worker uses it.
+struct TxQueue {
+  uint16_t port = 0;  // ethdev id
+  uint16_t queue = 0;
+  rte_mempool* pool = nullptr;
+};
+
+// Made by the main lcore; from the moment it is in a worker's configuration only that worker
+// calls Send and PublishTo. `gate` is the main lcore's side, `finished` the worker's answer.
+class TxFlow {
+ public:
+  TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
+         uint64_t tsc_hz);
+
+  // Main lcore, before the worker sees the flow.
+  void Arm(uint64_t start_tsc);
+
+  // Sends what is due, at most one burst. Returns the packets that left.
+  uint32_t Send(const TxQueue& queue, const ClockLine& clock);
+
+  // Copies the counters to the flow's cell if they changed.
+  void PublishTo(shm::TxCell& cell);
+
+  TxGate gate;
+
+  // Worker: set last, after the final publish. Main: read with acquire.
+  std::atomic<bool> final_published{false};
+
+  // Worker only, until final_published; then anyone.
+  bool finished() const { return reason_ != v1::END_NONE; }
+  v1::EndReason reason() const { return reason_; }
+  uint32_t slot() const { return slot_; }
+  uint64_t rejected() const { return counters_.rejected; }
+
+ private:
+  struct Plan {
+    PaceTime due[kTxBurst];
+    uint32_t size[kTxBurst];  // Index into templates_.
+    uint32_t count = 0;
+  };
+
+  void PlanBurst(uint64_t now_tsc, Plan* plan);
+  uint32_t Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
+                    const Plan& plan);
+  void GiveUpUntil(PaceTime limit);
+  void Finish(v1::EndReason reason, uint64_t now_tsc);
+
+  void NextSize() {
+    if (++cycle_at_ == cycle_.size()) cycle_at_ = 0;
+  }
+  PaceTime IntervalOf(uint32_t size) const { return intervals_[size]; }
+
+  // Hot: worker only.
+  alignas(shm::kCacheLine) shm::TxCounters counters_{};
+  Pacer pacer_;
+  uint64_t end_tsc_ = 0;
+  uint32_t cycle_at_ = 0;
+  bool paced_;
+  bool count_unsent_;
+  bool dirty_ = true;
+  v1::EndReason reason_ = v1::END_NONE;
+
+  // Constant once armed.
+  const uint32_t slot_;
+  const uint64_t cap_bytes_;
+  const uint64_t packet_limit_;
+  const uint64_t duration_cycles_;
+  const uint64_t max_lag_cycles_;
+  std::vector<PacketTemplate> templates_;  // One per size.
+  std::vector<PaceTime> intervals_;        // One per size.
+  std::vector<uint8_t> cycle_;             // The order of sizes in one cycle of the mix.
+  PaceTime cycle_interval_ = 0;
+};
+
+// The repeating order of a weighted mix, each size spread as evenly as it can be: at each step
+// the size furthest behind its share comes next.
+std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes);
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_TX_TX_FLOW_H_

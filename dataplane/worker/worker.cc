@@ -1,0 +1,202 @@
+#include "dataplane/worker/worker.h"
+
+#include <poll.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace weir::dataplane {
+namespace {
+
+// Housekeeping comes round this often, or each round when nothing moves.
+constexpr uint32_t kHousekeepingRounds = 256;
+constexpr uint64_t kPublishNs = 500'000;
+constexpr size_t kPublishFlows = 64;        // Up to this many: all, each time.
+constexpr size_t kPublishFlowsShare = 512;  // More: so many each time, 65,536 within 64 ms.
+constexpr uint64_t kStarvedNs = 1'000'000;
+constexpr uint32_t kPuntRing = 512;
+// With no flow: this many empty rounds with a pause each, then sleep.
+constexpr uint32_t kSpinRounds = 1024;
+constexpr int kSleepMs = 10;
+
+void SignalEvent(int fd) {
+  const uint64_t one = 1;
+  while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
+               int main_wakeup)
+    : rx_table(settings.slots),
+      settings_(settings),
+      clock_source_(clock),
+      segment_(segment),
+      main_wakeup_(main_wakeup),
+      wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Worker::~Worker() {
+  if (punt_ring_ == nullptr) return;
+  void* frame;
+  while (rte_ring_dequeue(punt_ring_, &frame) == 0) {
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+  }
+  rte_ring_free(punt_ring_);
+}
+
+Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, const Clock& clock,
+                                               shm::SegmentWriter segment, int main_wakeup) {
+  const std::string suffix = std::to_string(settings.index);
+  Result<TxPool> pool = MakeTxPool("weir-tx-" + suffix, settings.mtu, settings.socket);
+  if (!pool.ok()) return pool.error();
+
+  std::unique_ptr<Worker> worker(new Worker(settings, clock, segment, main_wakeup));
+  worker->punt_ring_ = rte_ring_create(("weir-punt-" + suffix).c_str(), kPuntRing, settings.socket,
+                                       RING_F_SP_ENQ | RING_F_SC_DEQ);
+  if (worker->punt_ring_ == nullptr || !worker->wakeup_) {
+    return Error{v1::RESOURCE_EXHAUSTED, "--memory",
+                 "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
+  }
+  worker->tx_pool_ = std::move(pool.value());
+  worker->tx_queue_ = {settings.ethdev, settings.tx_queue, worker->tx_pool_.get()};
+  worker->counters_.lcore = settings.lcore;
+  worker->counters_.port = settings.port_index;
+  worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
+  worker->starved_threshold_cycles_ = clock.CyclesOf(kStarvedNs);
+  return worker;
+}
+
+void Worker::Stop() {
+  stop_.store(true, std::memory_order_release);
+  Wake();
+}
+
+void Worker::Wake() { SignalEvent(wakeup_.get()); }
+
+void Worker::Run() {
+  Housekeeping(ReadTsc());
+  uint32_t round = 0;
+  uint32_t idle_rounds = 0;
+  uint64_t before = ReadTsc();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const uint32_t moved = Receive() + Transmit();
+
+    const uint64_t now = ReadTsc();
+    const uint64_t spent = now - before;
+    (moved != 0 ? counters_.busy_cycles : counters_.idle_cycles) += spent;
+    ++counters_.loops;
+    if (spent > starved_threshold_cycles_ && config_->active()) [[unlikely]] {
+      counters_.rx_cpu_starved_ns += clock_.ToNs(now) - clock_.ToNs(before);
+    }
+    before = now;
+
+    idle_rounds = moved != 0 ? 0 : idle_rounds + 1;
+    if (moved == 0 || ++round % kHousekeepingRounds == 0) {
+      Housekeeping(now);
+      if (!config_->active()) {
+        Rest(idle_rounds);
+        const uint64_t rested = ReadTsc();
+        counters_.idle_cycles += rested - before;
+        before = rested;
+      }
+    }
+  }
+  last_publish_tsc_ = 0;
+  Housekeeping(ReadTsc());
+}
+
+uint32_t Worker::Receive() {
+  uint32_t received = 0;
+  for (const uint16_t queue : settings_.rx_queues) {
+    rte_mbuf* mbufs[kRxBurst];
+    const uint16_t count = rte_eth_rx_burst(settings_.ethdev, queue, mbufs, kRxBurst);
+    if (count == 0) continue;
+    rte_mbuf* punted[kRxBurst];
+    const uint16_t punts = ReceiveBurst(mbufs, count, settings_.vlan, rx_table,
+                                        clock_.ToNs(ReadTsc()), &drops_, punted);
+    if (punts != 0) [[unlikely]]
+      Punt(punted, punts);
+    if (count == kRxBurst) ++counters_.full_rx_bursts;
+    received += count;
+  }
+  counters_.rx_packets += received;
+  return received;
+}
+
+uint32_t Worker::Transmit() {
+  uint32_t sent = 0;
+  for (TxFlow* flow : config_->tx) {
+    const uint64_t rejected = flow->rejected();
+    sent += flow->Send(tx_queue_, clock_);
+    counters_.tx_rejected += flow->rejected() - rejected;
+  }
+  counters_.tx_packets += sent;
+  return sent;
+}
+
+void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
+  const unsigned queued =
+      rte_ring_enqueue_burst(punt_ring_, reinterpret_cast<void**>(mbufs), count, nullptr);
+  if (queued < count) rte_pktmbuf_free_bulk(mbufs + queued, count - queued);
+  counters_.punted += queued;
+  counters_.punt_dropped += count - queued;
+  // While flows run the main lcore looks every millisecond by itself.
+  if (queued != 0 && !config_->active()) SignalEvent(main_wakeup_);
+}
+
+void Worker::Housekeeping(uint64_t now_tsc) {
+  if (config_ == nullptr || configs.pending()) config_ = &configs.Adopt();
+  if (now_tsc - last_publish_tsc_ < publish_interval_cycles_) return;
+  last_publish_tsc_ = now_tsc;
+  clock_ = clock_source_.Line();
+  PublishFlows();
+  PublishSelf();
+}
+
+// All flows up to kPublishFlows, of more a share each time: a publish stays short.
+void Worker::PublishFlows() {
+  const size_t total = config_->tx.size() + config_->rx.size();
+  const size_t share = total <= kPublishFlows ? total : kPublishFlowsShare;
+  for (size_t i = 0; i < std::min(share, total); ++i) {
+    if (++publish_cursor_ >= total) publish_cursor_ = 0;
+    if (publish_cursor_ < config_->tx.size()) {
+      TxFlow* flow = config_->tx[publish_cursor_];
+      flow->PublishTo(segment_.tx(flow->slot()));
+      if (flow->finished()) flow->final_published.store(true, std::memory_order_release);
+    } else {
+      RxFlow* flow = config_->rx[publish_cursor_ - config_->tx.size()];
+      const bool last = flow->stop.load(std::memory_order_acquire);
+      flow->PublishTo(segment_.rx(settings_.index, flow->slot()));
+      if (last) flow->final_published.store(true, std::memory_order_release);
+    }
+  }
+}
+
+void Worker::PublishSelf() {
+  counters_.drop_unknown = drops_.unknown;
+  counters_.drop_malformed = drops_.malformed;
+  segment_.worker(settings_.index).cell.Store(counters_);
+}
+
+// No flow: nothing to send, and what comes in may wait 10 ms.
+void Worker::Rest(uint32_t idle_rounds) {
+  rte_pause();
+  if (idle_rounds < kSpinRounds) return;
+  pollfd event{wakeup_.get(), POLLIN, 0};
+  if (poll(&event, 1, kSleepMs) > 0) {
+    uint64_t drained;
+    while (read(wakeup_.get(), &drained, sizeof(drained)) < 0 && errno == EINTR) {
+    }
+  }
+  ++counters_.sleeps;
+}
+
+}  // namespace weir::dataplane

@@ -1,0 +1,95 @@
+// One worker: one lcore that owns its queues and runs to completion.
+#ifndef WEIR_DATAPLANE_WORKER_WORKER_H_
+#define WEIR_DATAPLANE_WORKER_WORKER_H_
+
+#include <rte_ring.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/clock/clock.h"
+#include "dataplane/result.h"
+#include "dataplane/rx/rx_burst.h"
+#include "dataplane/tx/tx_pool.h"
+#include "dataplane/worker/worker_config.h"
+#include "ipc/seqpacket.h"
+#include "shm/segment.h"
+
+namespace weir::dataplane {
+
+struct WorkerSettings {
+  uint32_t index = 0;
+  unsigned lcore = 0;
+  int socket = 0;
+  uint16_t port_index = 0;
+  uint16_t ethdev = 0;
+  std::vector<uint16_t> rx_queues;
+  uint16_t tx_queue = 0;
+  uint16_t vlan = 0;
+  uint32_t mtu = 1500;
+  uint32_t slots = 0;
+};
+
+// Thread contract: Create, Wake, Stop and the accessors are the main lcore's; Run is the
+// worker's own thread. What they share: `configs`, `rx_table`, the punt ring and two eventfds.
+class Worker {
+ public:
+  // `clock` and `segment` outlive the worker. `main_wakeup`: an eventfd written when a frame was
+  // punted to a main lcore that may be asleep.
+  static Result<std::unique_ptr<Worker>> Create(const WorkerSettings& settings, const Clock& clock,
+                                                shm::SegmentWriter segment, int main_wakeup);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Polls until Stop. On the worker's lcore.
+  void Run();
+
+  // Main lcore.
+  void Stop();
+  void Wake();
+  rte_ring* punt_ring() const { return punt_ring_; }
+  const WorkerSettings& settings() const { return settings_; }
+
+  ConfigExchange configs;
+  RxTable rx_table;
+
+ private:
+  Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
+         int main_wakeup);
+
+  uint32_t Receive();
+  uint32_t Transmit();
+  void Punt(rte_mbuf** mbufs, uint16_t count);
+  void Housekeeping(uint64_t now_tsc);
+  void PublishFlows();
+  void PublishSelf();
+  void Rest(uint32_t idle_rounds);
+
+  const WorkerSettings settings_;
+  const Clock& clock_source_;
+  const shm::SegmentWriter segment_;
+  const int main_wakeup_;
+  ipc::UniqueFd wakeup_;
+  rte_ring* punt_ring_ = nullptr;
+  TxPool tx_pool_;
+  std::atomic<bool> stop_{false};
+
+  // Worker's thread only.
+  alignas(shm::kCacheLine) const WorkerConfig* config_ = nullptr;
+  ClockLine clock_;
+  TxQueue tx_queue_;
+  RxDrops drops_;
+  shm::WorkerCounters counters_{};
+  uint64_t publish_interval_cycles_ = 0;
+  uint64_t last_publish_tsc_ = 0;
+  uint64_t starved_threshold_cycles_ = 0;
+  size_t publish_cursor_ = 0;
+};
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_WORKER_WORKER_H_
