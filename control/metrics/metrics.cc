@@ -1,0 +1,197 @@
+#include "control/metrics/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace weir::control {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Registry;
+
+Family<Counter>& CounterFamily(Registry& registry, const char* name, const char* help) {
+  return BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+Gauge& SingleGauge(Registry& registry, const char* name, const char* help) {
+  return BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+std::string Name(record::v1::Direction direction) {
+  return direction == record::v1::DOWN ? "down" : "up";
+}
+
+// LIMIT_SENDER_CPU is "sender_cpu" here.
+std::string Name(record::v1::Limit limit) {
+  std::string name = record::v1::Limit_Name(limit);
+  name.erase(0, std::string("LIMIT_").size());
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return name;
+}
+
+}  // namespace
+
+struct Metrics::Families {
+  std::shared_ptr<Registry> registry = std::make_shared<Registry>();
+
+  Family<Counter>& tests =
+      CounterFamily(*registry, "weir_tests_total", "Directions tested, by how they ended.");
+  Family<Counter>& rejections = CounterFamily(*registry, "weir_rejections_total",
+                                              "Requests refused, by stage and rule of the policy.");
+  Family<Counter>& limits = CounterFamily(*registry, "weir_test_limits_total",
+                                          "Directions tested, by what limited the rate.");
+  Family<Counter>& sent =
+      CounterFamily(*registry, "weir_test_packets_sent_total", "Test packets the port accepted.");
+  Family<Counter>& unsent = CounterFamily(*registry, "weir_test_packets_unsent_total",
+                                          "Test packets due that never left the sender.");
+  Family<Counter>& received = CounterFamily(*registry, "weir_test_packets_received_total",
+                                            "Distinct test packets that arrived.");
+  Family<Counter>& lost =
+      CounterFamily(*registry, "weir_test_packets_lost_total", "Test packets that never arrived.");
+  Family<Counter>& reordered = CounterFamily(*registry, "weir_test_packets_reordered_total",
+                                             "Test packets reordered (RFC 4737).");
+  Family<Counter>& duplicated = CounterFamily(*registry, "weir_test_packets_duplicated_total",
+                                              "Copies of test packets (RFC 5560).");
+  Family<Counter>& late = CounterFamily(*registry, "weir_test_packets_late_total",
+                                        "Test packets beyond the duplicate window.");
+  Family<Counter>& bytes = CounterFamily(*registry, "weir_test_received_ip_bytes_total",
+                                         "Bytes of received test packets, IP layer.");
+
+  Gauge& sessions =
+      SingleGauge(*registry, "weir_sessions_active", "Sessions admitted and not yet ended.");
+  Gauge& dataplane = SingleGauge(*registry, "weir_dataplane_connected",
+                                 "1 while this control has the dataplane's seat.");
+  Gauge& draining = SingleGauge(*registry, "weir_draining", "1 while no new session is admitted.");
+  Gauge& store_bytes =
+      SingleGauge(*registry, "weir_store_bytes", "Size of the store, its log included.");
+  Gauge& store_max_bytes = SingleGauge(*registry, "weir_store_max_bytes",
+                                       "High-water mark: above it no session is admitted.");
+  Gauge& store_records = SingleGauge(*registry, "weir_store_records", "Records in the store.");
+  Gauge& store_full = SingleGauge(*registry, "weir_store_full",
+                                  "1 while the store admits no session: full or failing.");
+
+  Family<Counter>& port_rx_packets =
+      CounterFamily(*registry, "weir_port_rx_packets_total", "Packets the port received.");
+  Family<Counter>& port_rx_bytes =
+      CounterFamily(*registry, "weir_port_rx_bytes_total", "Bytes the port received.");
+  Family<Counter>& port_tx_packets =
+      CounterFamily(*registry, "weir_port_tx_packets_total", "Packets the port sent.");
+  Family<Counter>& port_tx_bytes =
+      CounterFamily(*registry, "weir_port_tx_bytes_total", "Bytes the port sent.");
+  Family<Counter>& port_rx_missed = CounterFamily(*registry, "weir_port_rx_missed_total",
+                                                  "Packets the port dropped for want of room.");
+  Family<Counter>& port_rx_errors =
+      CounterFamily(*registry, "weir_port_rx_errors_total", "Erroneous packets received.");
+  Family<Counter>& port_tx_errors =
+      CounterFamily(*registry, "weir_port_tx_errors_total", "Packets the port failed to send.");
+  Family<Gauge>& port_link_up = BuildGauge()
+                                    .Name("weir_port_link_up")
+                                    .Help("1 while the port has a link.")
+                                    .Register(*registry);
+  Family<Gauge>& worker_busy = BuildGauge()
+                                   .Name("weir_worker_busy_ratio")
+                                   .Help("Share of time a dataplane worker was busy, 0 to 1.")
+                                   .Register(*registry);
+
+  std::mutex ports_mutex;
+  std::map<std::string, PortCounters> ports;  // As last seen.
+};
+
+Metrics::Metrics(const std::string& version) : families_(std::make_unique<Families>()) {
+  BuildGauge()
+      .Name("weir_build_info")
+      .Help("1, labelled with the version.")
+      .Register(*families_->registry)
+      .Add({{"version", version}})
+      .Set(1);
+  // Series exist before the first event, so that rates have a zero to start from.
+  for (const char* direction : {"down", "up"}) {
+    for (const char* status : {"completed", "aborted"}) {
+      families_->tests.Add({{"direction", direction}, {"status", status}});
+    }
+  }
+}
+
+Metrics::~Metrics() = default;
+
+std::shared_ptr<Registry> Metrics::registry() const { return families_->registry; }
+
+void Metrics::CountTest(record::v1::Direction direction, record::v1::Outcome outcome) {
+  families_->tests
+      .Add({{"direction", Name(direction)},
+            {"status", outcome == record::v1::COMPLETED ? "completed" : "aborted"}})
+      .Increment();
+}
+
+void Metrics::CountResult(const record::v1::DirectionResult& result) {
+  const prometheus::Labels labels{{"direction", Name(result.direction())}};
+  const auto add = [&](Family<Counter>& family, uint64_t count) {
+    family.Add(labels).Increment(static_cast<double>(count));
+  };
+  add(families_->sent, result.sent());
+  add(families_->unsent, result.unsent());
+  add(families_->received, result.received());
+  add(families_->lost, result.lost());
+  add(families_->reordered, result.reordered());
+  add(families_->duplicated, result.duplicated());
+  add(families_->late, result.late());
+  add(families_->bytes, result.received_ip_bytes());
+  if (result.limit() != record::v1::LIMIT_UNSPECIFIED) CountLimit(result.limit());
+}
+
+void Metrics::CountLimit(record::v1::Limit limit) {
+  families_->limits.Add({{"limit", Name(limit)}}).Increment();
+}
+
+void Metrics::CountRejection(const std::string& stage, const std::string& rule) {
+  families_->rejections.Add({{"stage", stage}, {"rule", rule}}).Increment();
+}
+
+void Metrics::SetSessionsActive(uint32_t sessions) { families_->sessions.Set(sessions); }
+
+void Metrics::SetDataplaneConnected(bool connected) { families_->dataplane.Set(connected); }
+
+void Metrics::SetDraining(bool draining) { families_->draining.Set(draining); }
+
+void Metrics::SetStore(uint64_t bytes, uint64_t max_bytes, uint64_t records, bool full) {
+  families_->store_bytes.Set(static_cast<double>(bytes));
+  families_->store_max_bytes.Set(static_cast<double>(max_bytes));
+  families_->store_records.Set(static_cast<double>(records));
+  families_->store_full.Set(full);
+}
+
+void Metrics::SetPort(const std::string& port, const PortCounters& counters) {
+  const std::lock_guard lock(families_->ports_mutex);
+  const PortCounters before = std::exchange(families_->ports[port], counters);
+  const auto add = [&](Family<Counter>& family, uint64_t now, uint64_t then) {
+    // A smaller value means the dataplane began anew.
+    family.Add({{"port", port}}).Increment(static_cast<double>(now < then ? now : now - then));
+  };
+  add(families_->port_rx_packets, counters.rx_packets, before.rx_packets);
+  add(families_->port_rx_bytes, counters.rx_bytes, before.rx_bytes);
+  add(families_->port_tx_packets, counters.tx_packets, before.tx_packets);
+  add(families_->port_tx_bytes, counters.tx_bytes, before.tx_bytes);
+  add(families_->port_rx_missed, counters.rx_missed, before.rx_missed);
+  add(families_->port_rx_errors, counters.rx_errors, before.rx_errors);
+  add(families_->port_tx_errors, counters.tx_errors, before.tx_errors);
+  families_->port_link_up.Add({{"port", port}}).Set(counters.link_up);
+}
+
+void Metrics::SetWorkerBusy(uint32_t worker, double busy) {
+  families_->worker_busy.Add({{"worker", std::to_string(worker)}}).Set(busy);
+}
+
+}  // namespace weir::control

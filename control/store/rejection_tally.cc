@@ -1,0 +1,39 @@
+#include "control/store/rejection_tally.h"
+
+#include <utility>
+
+#include "control/admission/ip_address.h"
+
+namespace weir::control {
+namespace {
+
+constexpr int64_t kMinuteNs = int64_t{60} * 1'000'000'000;
+
+}  // namespace
+
+void RejectionTally::Add(const measurement::v1::Rejection& rejection, const std::string& peer,
+                         int64_t at_unix_ns) {
+  Key key{.minute_unix_ns = at_unix_ns - at_unix_ns % kMinuteNs,
+          .stage = rejection.stage(),
+          .rule = rejection.rule(),
+          .field = rejection.field(),
+          .netblock = {}};
+  if (const auto address = IpAddress::Parse(peer)) key.netblock = Netblock(*address).ToString();
+  if (entries_.size() >= kMaxKeys && !entries_.contains(key)) key.netblock.clear();
+  Entry& entry = entries_[std::move(key)];
+  if (entry.count++ == 0) entry.detail = rejection.message();
+}
+
+std::map<RejectionTally::Key, RejectionTally::Entry> RejectionTally::Take() {
+  return std::exchange(entries_, {});
+}
+
+void RejectionTally::Return(std::map<Key, Entry> entries) {
+  for (auto& [key, entry] : entries) {
+    Entry& kept = entries_[key];
+    kept.count += entry.count;
+    kept.detail = std::move(entry.detail);
+  }
+}
+
+}  // namespace weir::control

@@ -1,0 +1,258 @@
+#include "control/store/rows.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace weir::control {
+namespace {
+
+using record::v1::Record;
+
+absl::Status Damaged(const std::string& what) {
+  return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
+}
+
+int64_t UnixNs(const google::protobuf::Timestamp& time) {
+  return time.seconds() * 1'000'000'000 + time.nanos();
+}
+
+absl::Status InsertAudit(Database* database, int64_t at_unix_ns, const char* event,
+                         const std::string& session_id, const std::string& rule,
+                         const std::string& detail) {
+  auto statement = database->Prepare(
+      "INSERT INTO audit (at_unix_ns, event, session_id, rule, detail) VALUES (?, ?, ?, ?, ?)");
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, at_unix_ns)
+      .Bind(1, event)
+      .Bind(2, session_id)
+      .Bind(3, rule)
+      .Bind(4, detail)
+      .Run();
+}
+
+absl::Status InsertRecord(Database* database, const Record& record) {
+  // Listing must not read the intervals of a day-long test: they lie apart.
+  Record head = record;
+  Record tail;
+  tail.mutable_result()->mutable_intervals()->Swap(head.mutable_result()->mutable_intervals());
+  if (!record.has_result()) {
+    head.clear_result();
+    tail.clear_result();
+  }
+  auto statement = database->Prepare(
+      "INSERT INTO records (record_id, session_id, direction, outcome, negotiated_unix_ns, "
+      "experiment, release_class, record, intervals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, record.record_id())
+      .Bind(1, record.session_id())
+      .Bind(2, int64_t{record.direction()})
+      .Bind(3, int64_t{record.outcome()})
+      .Bind(4, UnixNs(record.negotiated_at()))
+      .Bind(5, record.experiment())
+      .Bind(6, int64_t{record.release_class()})
+      .BindBlob(7, head.SerializeAsString())
+      .BindBlob(8, tail.SerializeAsString())
+      .Run();
+}
+
+}  // namespace
+
+absl::Status InsertSession(Database* database, const SessionRow& row) {
+  auto statement = database->Prepare(
+      "INSERT INTO sessions (session_id, role, state, started_unix_ns, admission_rule, "
+      "policy_digest, experiment, purpose, client_address, requested, granted) "
+      "VALUES (?, ?, 'admitted', ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!statement.ok()) return statement.status();
+  absl::Status status = statement->Bind(0, row.session_id)
+                            .Bind(1, row.role)
+                            .Bind(2, row.started_unix_ns)
+                            .Bind(3, row.admission_rule)
+                            .Bind(4, row.policy_digest)
+                            .Bind(5, row.experiment)
+                            .Bind(6, row.purpose)
+                            .Bind(7, row.client_address)
+                            .BindBlob(8, row.requested)
+                            .BindBlob(9, row.granted)
+                            .Run();
+  if (!status.ok()) return status;
+  return InsertAudit(database, row.started_unix_ns, "session_begun", row.session_id,
+                     row.admission_rule, row.role);
+}
+
+absl::Status InsertInterval(Database* database, const std::string& session_id, int direction,
+                            const record::v1::Interval& interval) {
+  auto statement = database->Prepare(
+      "INSERT OR REPLACE INTO intervals (session_id, direction, number, interval) "
+      "SELECT session_id, ?, ?, ? FROM sessions WHERE session_id = ? AND finished_unix_ns IS NULL");
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, int64_t{direction})
+      .Bind(1, int64_t{interval.index()})
+      .BindBlob(2, interval.SerializeAsString())
+      .Bind(3, session_id)
+      .Run();
+}
+
+absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
+                                          int64_t at_unix_ns) {
+  auto find = database->Prepare(
+      "SELECT finished_unix_ns IS NOT NULL, admission_rule FROM sessions WHERE session_id = ?");
+  if (!find.ok()) return find.status();
+  const auto found = find->Bind(0, end.session_id).Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::NotFoundError(absl::StrCat("no session ", end.session_id));
+  if (find->Int(0) != 0) return 0;
+  const std::string rule = find->Text(1);
+  find->Reset();
+
+  for (const ApprovedRecord& approved : end.records) {
+    if (approved.record().session_id() != end.session_id) {
+      return absl::InvalidArgumentError(absl::StrCat("record ", approved.record().record_id(),
+                                                     " is of another session than ",
+                                                     end.session_id));
+    }
+    if (absl::Status status = InsertRecord(database, approved.record()); !status.ok()) {
+      return status;
+    }
+  }
+  auto finish = database->Prepare(
+      "UPDATE sessions SET state = ?, end_reason = ?, finished_unix_ns = ?, peer = ?, "
+      "client_address = NULL, requested = NULL WHERE session_id = ?");
+  if (!finish.ok()) return finish.status();
+  absl::Status status =
+      finish->Bind(0, end.state)
+          .Bind(1, end.end_reason)
+          .Bind(2, at_unix_ns)
+          .Bind(3, end.records.empty() ? std::string() : end.records[0].record().client().value())
+          .Bind(4, end.session_id)
+          .Run();
+  if (!status.ok()) return status;
+  auto forget = database->Prepare("DELETE FROM intervals WHERE session_id = ?");
+  if (!forget.ok()) return forget.status();
+  if (status = forget->Bind(0, end.session_id).Run(); !status.ok()) return status;
+  status = InsertAudit(
+      database, at_unix_ns, "session_finished", end.session_id, rule,
+      absl::StrCat(end.state, ": ", end.end_reason, end.detail.empty() ? "" : "; ", end.detail));
+  if (!status.ok()) return status;
+  return static_cast<int64_t>(end.records.size());
+}
+
+absl::Status InsertRejections(Database* database,
+                              const std::map<RejectionTally::Key, RejectionTally::Entry>& entries) {
+  auto statement = database->Prepare(
+      "INSERT INTO audit (at_unix_ns, event, stage, rule, field, netblock, detail, count) "
+      "VALUES (?, 'rejected', ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (at_unix_ns, stage, rule, field, netblock) WHERE event = 'rejected' "
+      "DO UPDATE SET count = count + excluded.count");
+  if (!statement.ok()) return statement.status();
+  for (const auto& [key, entry] : entries) {
+    const absl::Status status = statement->Bind(0, key.minute_unix_ns)
+                                    .Bind(1, key.stage)
+                                    .Bind(2, key.rule)
+                                    .Bind(3, key.field)
+                                    .Bind(4, key.netblock)
+                                    .Bind(5, entry.detail)
+                                    .Bind(6, static_cast<int64_t>(entry.count))
+                                    .Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database) {
+  auto sessions = database->Prepare(
+      "SELECT session_id, role, started_unix_ns, admission_rule, policy_digest, experiment, "
+      "purpose, client_address, requested, granted FROM sessions "
+      "WHERE finished_unix_ns IS NULL ORDER BY session_id");
+  if (!sessions.ok()) return sessions.status();
+  auto intervals = database->Prepare(
+      "SELECT direction, interval FROM intervals WHERE session_id = ? ORDER BY direction, number");
+  if (!intervals.ok()) return intervals.status();
+
+  std::vector<UnfinishedSession> result;
+  while (true) {
+    const auto row = sessions->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return result;
+    UnfinishedSession& session = result.emplace_back();
+    session.row = {.session_id = sessions->Text(0),
+                   .role = sessions->Text(1),
+                   .started_unix_ns = sessions->Int(2),
+                   .admission_rule = sessions->Text(3),
+                   .policy_digest = sessions->Text(4),
+                   .experiment = sessions->Text(5),
+                   .purpose = sessions->Text(6),
+                   .client_address = sessions->Text(7),
+                   .requested = sessions->Text(8),
+                   .granted = sessions->Text(9)};
+    intervals->Bind(0, session.row.session_id);
+    while (true) {
+      const auto interval = intervals->Step();
+      if (!interval.ok()) return interval.status();
+      if (!*interval) break;
+      const auto direction = static_cast<record::v1::Direction>(intervals->Int(0));
+      if (session.directions.empty() || session.directions.back().direction != direction) {
+        session.directions.push_back({direction, {}});
+      }
+      if (!session.directions.back().intervals.emplace_back().ParseFromString(intervals->Text(1))) {
+        return Damaged(absl::StrCat("interval of session ", session.row.session_id));
+      }
+    }
+    intervals->Reset();
+  }
+}
+
+absl::StatusOr<std::vector<FinishedSession>> SelectFinished(Database* database, uint32_t limit) {
+  auto statement = database->Prepare(
+      "SELECT session_id, role, state, end_reason, started_unix_ns, admission_rule, peer, granted "
+      "FROM sessions WHERE finished_unix_ns IS NOT NULL ORDER BY session_id DESC LIMIT ?");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, int64_t{limit});
+  std::vector<FinishedSession> result;
+  while (true) {
+    const auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return result;
+    result.push_back({.session_id = statement->Text(0),
+                      .role = statement->Text(1),
+                      .state = statement->Text(2),
+                      .end_reason = statement->Text(3),
+                      .started_unix_ns = statement->Int(4),
+                      .admission_rule = statement->Text(5),
+                      .peer = statement->Text(6),
+                      .granted = statement->Text(7)});
+  }
+}
+
+absl::StatusOr<std::vector<Record>> SelectRecords(Database* database, uint32_t limit,
+                                                  const std::string& before_id) {
+  // Ids begin with the time (UUIDv7): their order is that of the tests.
+  auto statement = database->Prepare(
+      "SELECT record FROM records WHERE ?1 = '' OR record_id < ?1 "
+      "ORDER BY record_id DESC LIMIT ?2");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, before_id).Bind(1, int64_t{limit});
+  std::vector<Record> result;
+  while (true) {
+    const auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return result;
+    if (!result.emplace_back().ParseFromString(statement->Text(0))) return Damaged("record");
+  }
+}
+
+absl::StatusOr<Record> SelectRecord(Database* database, const std::string& record_id) {
+  auto statement = database->Prepare("SELECT record, intervals FROM records WHERE record_id = ?");
+  if (!statement.ok()) return statement.status();
+  const auto row = statement->Bind(0, record_id).Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::NotFoundError(absl::StrCat("no record ", record_id));
+  Record record;
+  // A concatenation of serialised messages is their merge.
+  if (!record.ParseFromString(statement->Text(0) + statement->Text(1))) {
+    return Damaged(absl::StrCat("record ", record_id));
+  }
+  return record;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,39 @@
+// What the store writes and reads, statement by statement. Each function runs inside the caller's
+// transaction.
+#ifndef WEIR_CONTROL_STORE_ROWS_H_
+#define WEIR_CONTROL_STORE_ROWS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/store/rejection_tally.h"
+#include "control/store/sqlite.h"
+#include "control/store/store.h"
+
+namespace weir::control {
+
+absl::Status InsertSession(Database* database, const SessionRow& row);
+
+// Does nothing for a session that is finished or was never begun.
+absl::Status InsertInterval(Database* database, const std::string& session_id, int direction,
+                            const record::v1::Interval& interval);
+
+// Returns how many records were added: 0 if the session was finished before.
+absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
+                                          int64_t at_unix_ns);
+
+absl::Status InsertRejections(Database* database,
+                              const std::map<RejectionTally::Key, RejectionTally::Entry>& entries);
+
+absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database);
+absl::StatusOr<std::vector<FinishedSession>> SelectFinished(Database* database, uint32_t limit);
+absl::StatusOr<std::vector<record::v1::Record>> SelectRecords(Database* database, uint32_t limit,
+                                                              const std::string& before_id);
+absl::StatusOr<record::v1::Record> SelectRecord(Database* database, const std::string& record_id);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_STORE_ROWS_H_

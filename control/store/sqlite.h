@@ -1,0 +1,73 @@
+// Thin ownership and error mapping over the SQLite C API.
+#ifndef WEIR_CONTROL_STORE_SQLITE_H_
+#define WEIR_CONTROL_STORE_SQLITE_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace weir::control {
+
+// A prepared statement. Parameters and columns count from 0. Not thread-safe.
+class Statement {
+ public:
+  Statement() = default;
+
+  Statement& Bind(int index, int64_t value);
+  Statement& Bind(int index, std::string_view text);
+  Statement& BindBlob(int index, std::string_view bytes);
+
+  // True: a row is there. The bindings are kept until Reset.
+  absl::StatusOr<bool> Step();
+  // Runs a statement that returns no rows, and resets it.
+  absl::Status Run();
+  void Reset();
+
+  int64_t Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  std::string Text(int column) const;  // Of a TEXT or BLOB; NULL is empty.
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+// A connection, used by one thread at a time.
+class Database {
+ public:
+  static absl::StatusOr<Database> Open(const std::string& path, int flags);
+
+  absl::Status Execute(const std::string& sql);
+  absl::StatusOr<Statement> Prepare(std::string_view sql);
+  absl::StatusOr<int64_t> QueryInt(const std::string& sql);
+  absl::StatusOr<std::string> QueryText(const std::string& sql);
+
+  bool InTransaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
+  int64_t Changes() const { return sqlite3_changes64(connection_.get()); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+  };
+  std::unique_ptr<sqlite3, Close> connection_;
+};
+
+// How errors are told apart: ResourceExhausted (disk full), DataLoss (damaged), AlreadyExists
+// (a key is taken), InvalidArgument (this statement can never work), Unavailable (anything that
+// may pass: input/output, locks, memory).
+absl::Status SqliteError(sqlite3* connection, int code);
+
+// True for errors of the statement itself: trying again cannot help.
+bool IsPermanent(const absl::Status& status);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_STORE_SQLITE_H_

@@ -1,0 +1,241 @@
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "control/store/batch_writer.h"
+#include "control/store/rejection_tally.h"
+#include "control/store/rows.h"
+#include "control/store/schema.h"
+#include "control/store/store.h"
+
+namespace weir::control {
+namespace {
+
+constexpr uint32_t kDefaultLimit = 100;
+constexpr uint32_t kMaxLimit = 1000;
+
+uint32_t Bounded(uint32_t limit) { return limit == 0 ? kDefaultLimit : std::min(limit, kMaxLimit); }
+
+// Keeps every other weir-control out for as long as it lives. A lock of its own kind (flock), so
+// that it cannot disturb SQLite's; it must be closed after the last connection, though.
+class FileLock {
+ public:
+  FileLock() = default;
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  // Creates the file if need be; owner-only in any case.
+  absl::Status Take(const std::string& path) {
+    fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd_ < 0) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, ": ", std::strerror(errno), errno == ENOENT ? "; create the directory first" : ""));
+    }
+    if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, ": in use by another weir-control; stop that one, or give `store` another path"));
+    }
+    if (fchmod(fd_, S_IRUSR | S_IWUSR) != 0) {
+      return absl::FailedPreconditionError(absl::StrCat(path, ": ", std::strerror(errno)));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(const StoreOptions& options, FileLock lock, Database writing, Database reading,
+              int64_t records)
+      : options_(options),
+        lock_(std::move(lock)),
+        reading_(std::move(reading)),
+        writing_(std::move(writing)),
+        records_(records),
+        writer_(&writing_, [this] { Measure(); }) {}
+
+  absl::Status BeginSession(const SessionRow& row) override {
+    return writer_.Run({.apply = [&row](Database* db) { return InsertSession(db, row); },
+                        .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  void AppendInterval(const std::string& session_id, record::v1::Direction direction,
+                      const record::v1::Interval& interval) override {
+    writer_.Post({.apply = [session_id, direction, interval](Database* db) {
+      return InsertInterval(db, session_id, direction, interval);
+    }});
+  }
+
+  absl::Status FinishSession(const SessionEnd& end) override {
+    auto added = std::make_shared<int64_t>(0);
+    return writer_.Run(
+        {.apply =
+             [end, added, now = absl::GetCurrentTimeNanos()](Database* db) {
+               const auto rows = FinishSessionRows(db, end, now);
+               if (rows.ok()) *added = *rows;
+               return rows.status();
+             },
+         .committed = [this, added] { records_.fetch_add(*added, std::memory_order_relaxed); }});
+  }
+
+  void AuditRejection(const measurement::v1::Rejection& rejection,
+                      const std::string& peer) override {
+    const std::lock_guard lock(tally_mutex_);
+    const bool first = tally_.empty();
+    tally_.Add(rejection, peer, absl::GetCurrentTimeNanos());
+    if (!first) return;  // The operation that will write it is queued already.
+    auto taken = std::make_shared<RejectionTally>();
+    writer_.Post({.apply = [this, taken](Database* db) {
+      // On a second try, what was taken the first time is still to be written.
+      {
+        const std::lock_guard tally_lock(tally_mutex_);
+        taken->Return(tally_.Take());
+      }
+      return InsertRejections(db, taken->entries());
+    }});
+  }
+
+  absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectUnfinished(&reading_);
+  }
+
+  absl::StatusOr<std::vector<FinishedSession>> ListFinished(uint32_t limit) override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectFinished(&reading_, Bounded(limit));
+  }
+
+  absl::StatusOr<std::vector<record::v1::Record>> ListRecords(
+      uint32_t limit, const std::string& before_id) override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectRecords(&reading_, Bounded(limit), before_id);
+  }
+
+  absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectRecord(&reading_, record_id);
+  }
+
+  uint64_t RecordCount() const override {
+    return static_cast<uint64_t>(records_.load(std::memory_order_relaxed));
+  }
+  uint64_t SizeBytes() const override { return size_.load(std::memory_order_relaxed); }
+  bool Full() const override { return SizeBytes() >= options_.max_bytes || !writer_.Health().ok(); }
+  absl::Status Health() const override {
+    if (absl::Status status = writer_.Health(); !status.ok()) return status;
+    if (SizeBytes() < options_.max_bytes) return absl::OkStatus();
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the store holds ", SizeBytes(),
+                     " bytes; its high-water mark (store_max_bytes) is ", options_.max_bytes));
+  }
+
+  absl::Status Flush() override {
+    return writer_.Run({.apply = [](Database*) { return absl::OkStatus(); },
+                        .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  // On the writer's thread: pages in use, and what the log holds beside them.
+  void Measure() {
+    const auto pages = writing_.QueryInt("PRAGMA page_count");
+    const auto unused = writing_.QueryInt("PRAGMA freelist_count");
+    const auto page_size = writing_.QueryInt("PRAGMA page_size");
+    if (!pages.ok() || !unused.ok() || !page_size.ok()) return;
+    struct stat log = {};
+    if (stat(absl::StrCat(options_.path, "-wal").c_str(), &log) != 0) log.st_size = 0;
+    size_.store(static_cast<uint64_t>((*pages - *unused) * *page_size + log.st_size),
+                std::memory_order_relaxed);
+  }
+
+ private:
+  const StoreOptions options_;
+  const FileLock lock_;  // Outlives both connections.
+
+  std::mutex read_mutex_;  // Guards reading_.
+  Database reading_;
+  Database writing_;  // The writer's.
+
+  std::mutex tally_mutex_;
+  RejectionTally tally_;
+
+  std::atomic<int64_t> records_;
+  std::atomic<uint64_t> size_{0};
+
+  BatchWriter writer_;  // Last: it stops before what its operations use goes.
+};
+
+absl::Status Configure(Database* database) {
+  return database->Execute(
+      "PRAGMA journal_mode=WAL;"
+      "PRAGMA synchronous=FULL;"
+      "PRAGMA foreign_keys=ON;"
+      "PRAGMA secure_delete=ON;"  // A client address that is forgotten is overwritten.
+      "PRAGMA temp_store=MEMORY;"
+      "PRAGMA trusted_schema=OFF;"
+      "PRAGMA journal_size_limit=4194304;");
+}
+
+absl::Status CheckIntegrity(Database* database) {
+  const auto verdict = database->QueryText("PRAGMA quick_check(1)");
+  if (!verdict.ok()) return verdict.status();
+  return *verdict == "ok" ? absl::OkStatus() : absl::DataLossError(*verdict);
+}
+
+absl::Status Explain(const std::string& path, const absl::Status& status) {
+  const std::string message(status.message());
+  if (absl::IsFailedPrecondition(status)) return status;
+  if (absl::IsDataLoss(status)) {
+    return absl::DataLossError(absl::StrCat(
+        path, ": damaged: ", message,
+        "; move it and its -wal file aside, or restore it from a copy, then start again"));
+  }
+  return absl::Status(status.code(), absl::StrCat(path, ": ", message));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
+  FileLock lock;
+  if (absl::Status status = lock.Take(options.path); !status.ok()) return status;
+
+  const auto explain = [&](const absl::Status& status) { return Explain(options.path, status); };
+  auto writing = Database::Open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+  if (!writing.ok()) return explain(writing.status());
+  if (absl::Status status = CheckOwner(options.path, &*writing); !status.ok()) {
+    return explain(status);
+  }
+  for (absl::Status (*step)(Database*) : {&Configure, &CheckIntegrity, &Migrate}) {
+    if (absl::Status status = step(&*writing); !status.ok()) return explain(status);
+  }
+  const auto records = writing->QueryInt("SELECT count(*) FROM records");
+  if (!records.ok()) return explain(records.status());
+
+  auto reading = Database::Open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+  if (!reading.ok()) return explain(reading.status());
+  if (absl::Status status = reading->Execute("PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;");
+      !status.ok()) {
+    return explain(status);
+  }
+  auto store = std::make_unique<SqliteStore>(options, std::move(lock), *std::move(writing),
+                                             *std::move(reading), *records);
+  if (absl::Status status = store->Flush(); !status.ok()) return explain(status);  // Measures too.
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace weir::control
