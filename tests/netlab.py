@@ -40,6 +40,13 @@ def wait_for(condition, what: str, timeout_s: float = 20.0, interval_s: float = 
         time.sleep(interval_s)
 
 
+def enter_private_network() -> None:
+    """This process, and what it starts, has a network of its own: a loopback and nothing else."""
+    if _libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "cannot make a network namespace; are we root?")
+    run("ip", "link", "set", "lo", "up")
+
+
 class Namespace:
     """A network namespace, loopback up."""
 
@@ -164,7 +171,7 @@ class Lab:
     def veth(self, first: Namespace, first_name: str, second: Namespace, second_name: str, queues: int = 2) -> None:
         """A pair between two namespaces, both ends up."""
         count = ("numtxqueues", queues, "numrxqueues", queues)
-        run("ip", "link", "add", first_name, "netns", first.name, *count, "type", "veth",
+        run("ip", "link", "add", "name", first_name, "netns", first.name, *count, "type", "veth",
             "peer", "name", second_name, "netns", second.name, *count)
         for namespace, name in ((first, first_name), (second, second_name)):
             namespace.run("ip", "link", "set", name, "up")

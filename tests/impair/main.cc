@@ -23,7 +23,6 @@
 namespace weir::impair {
 namespace {
 
-constexpr uint64_t kPollNs = 20'000;  // Between looks at an idle port.
 constexpr unsigned kBuffers = 16383;
 
 volatile std::sig_atomic_t stop_requested = 0;
@@ -33,7 +32,9 @@ struct Options {
   std::array<std::string, 2> ports;
   bool reverse = false;
   bool realtime = false;
+  bool slow = false;
   uint64_t delay_us = 0;
+  uint64_t poll_us = 20;
   std::vector<uint64_t> drop, duplicate, swap;
   Impairment impairment;
 };
@@ -92,13 +93,15 @@ std::string Start(const Options& options, rte_mempool** pool) {
   return {};
 }
 
-void Forward(std::array<Lane, 2>* lanes) {
+// Looks at both ports every `poll_ns`; at once again if the last look was worth it and the
+// ports are not meant to be slow.
+void Forward(std::array<Lane, 2>* lanes, uint64_t poll_ns, bool slow) {
   while (stop_requested == 0) {
     const uint64_t now = Now();
     bool moved = false;
     for (Lane& lane : *lanes) moved |= lane.Poll(now);
-    if (moved) continue;
-    uint64_t wake = now + kPollNs;
+    if (moved && !slow) continue;
+    uint64_t wake = now + poll_ns;
     for (const Lane& lane : *lanes) wake = lane.NextDue(wake);
     if (wake > now) SleepUntil(wake);
   }
@@ -122,7 +125,7 @@ int Run(const Options& options) {
       Lane(1, 0, pool, options.reverse ? options.impairment : Impairment{})};
   fmt::print("ready\n");
   std::fflush(stdout);
-  Forward(&lanes);
+  Forward(&lanes, options.poll_us * 1000, options.slow);
   fmt::print("{{\"forward\":{},\"reverse\":{}}}\n", lanes[0].Json(), lanes[1].Json());
   std::fflush(stdout);
   for (uint16_t port = 0; port < 2; ++port) rte_eth_dev_stop(port);
@@ -147,6 +150,8 @@ int Main(int argc, char** argv) {
   app.add_option("--swap-distance", impairment.swap_distance, "packets that overtake")
       ->check(CLI::PositiveNumber);
   app.add_option("--delay-us", options.delay_us, "of every test packet");
+  app.add_option("--poll-us", options.poll_us, "between looks at idle ports");
+  app.add_flag("--slow", options.slow, "at most 32 packets a look, and none in between");
   CLI11_PARSE(app, argc, argv);
   impairment.drop.indices.insert(options.drop.begin(), options.drop.end());
   impairment.duplicate.indices.insert(options.duplicate.begin(), options.duplicate.end());

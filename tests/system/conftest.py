@@ -1,0 +1,66 @@
+"""Fixtures of the system suite: a laboratory a test or a module, with two nodes in it."""
+
+import signal
+
+import pytest
+from netlab import Lab, enter_private_network, remove_leftovers
+from topology import bridged_pair, memif_pair
+
+
+def pytest_configure():
+    # The suite has a network of its own: its loopback is where the nodes' APIs are.
+    enter_private_network()
+    # A killed run cleans up as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    remove_leftovers()
+
+
+@pytest.fixture
+def lab():
+    lab = Lab()
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@pytest.fixture(scope="module")
+def module_lab():
+    lab = Lab()
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@pytest.fixture(autouse=True)
+def logs_on_failure(request):
+    """Shows what the daemons said when a test fails."""
+    yield
+    report = getattr(request.node, "call_report", None)
+    if report is None or not report.failed:
+        return
+    for name in ("lab", "module_lab"):
+        if name in request.fixturenames:
+            for process in request.getfixturevalue(name).processes:
+                state = "running" if process.running() else f"exit code {process.popen.returncode}"
+                print(f"--- {process.name} ({state})\n{process.stderr[-2500:]}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.call_report = outcome.get_result()
+
+
+@pytest.fixture(scope="module")
+def memif(module_lab):
+    """A pair on shared memory that the tests of a module share."""
+    return memif_pair(module_lab)
+
+
+@pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
+def bridged(request, module_lab):
+    """A pair with a bridge between, for each driver, that the tests of a module share."""
+    return bridged_pair(module_lab, request.param)

@@ -1,0 +1,56 @@
+"""weir-impair between the nodes: every count exact, a delay measured."""
+
+import json
+
+from topology import impaired_pair
+
+
+def impaired(lab, *impairments, **test) -> tuple[dict, dict]:
+    """The downward result and what weir-impair says it did to it."""
+    server, client, impair = impaired_pair(lab, *impairments)
+    down = client.test(server, "down", **test)["down"]
+    assert impair.stop() == 0, impair.stderr
+    did = json.loads(impair.stdout.splitlines()[-1])["forward"]
+    assert did["test_packets"] == down["sent"]
+    return down, did
+
+
+def test_drops(lab):
+    down, did = impaired(lab, "--drop-every", "50", "--drop", "0,1,2")
+    assert did["dropped"] > 10
+    assert down["lost"] == did["dropped"]
+    assert down["received"] == down["sent"] - did["dropped"]
+    assert down["loss_events"] == did["dropped"] - 2  # The first three were one run.
+    assert down["duplicated"] == down["reordered"] == down["late"] == 0
+
+
+def test_duplicates(lab):
+    down, did = impaired(lab, "--duplicate-every", "40")
+    assert did["duplicated"] > 10
+    assert down["duplicated"] == did["duplicated"]
+    assert down["received"] == down["sent"]
+    assert down["lost"] == down["reordered"] == down["late"] == 0
+
+
+def test_reordering(lab):
+    down, did = impaired(lab, "--swap-every", "30", "--swap-distance", "3")
+    assert did["swapped"] > 10
+    assert down["reordered"] == did["swapped"]
+    assert down["received"] == down["sent"]
+    assert down["lost"] == down["duplicated"] == down["late"] == 0
+
+
+def test_all_at_once_on_ipv6(lab):
+    down, did = impaired(lab, "--drop-every", "50", "--duplicate-every", "41", "--swap-every", "31", ip=6)
+    assert down["lost"] == did["dropped"] > 10
+    assert down["duplicated"] == did["duplicated"] > 10
+    assert down["reordered"] == did["swapped"] > 10
+
+
+def test_five_milliseconds_of_delay_move_the_median_by_as_much(lab):
+    server, client, impair = impaired_pair(lab, "--delay-us", "5000")
+    reference = client.test(server, "up", rate="2M")["up"]["one_way_delay"]
+    delayed = client.test(server, "down", rate="2M")["down"]["one_way_delay"]
+    impair.stop()
+    moved = delayed["p50_ns"] - reference["p50_ns"]
+    assert abs(moved - 5_000_000) <= 50_000, (reference, delayed)

@@ -1,0 +1,83 @@
+"""Five causes, each forced, and what Weir says limited the rate."""
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+from bridge import Dropper
+from topology import bridged_pair, impaired_pair, memif_pair
+
+POLICY = """
+profile: "lab"
+notice: "For tests."
+admission { name: "slow_lane" effect: ALLOW limit { rate_bps: 10000000 } }
+export { name: "all" effect: ALLOW address: "full" release_class: "operator_only" }
+"""
+
+
+def test_none(lab):
+    server, client = memif_pair(lab)
+    assert client.test(server, "down")["down"]["limit"] == "LIMIT_NONE"
+
+
+def test_policy_grants_less_than_was_asked(lab):
+    policy = lab.directory / "policy.textproto"
+    policy.write_text(POLICY)
+    server, client = memif_pair(lab, policy=policy)
+    down = client.test(server, "down", rate="50M")["down"]
+    assert down["limit"] == "LIMIT_POLICY"
+    assert "slow_lane" in down["limit_detail"]
+    assert down["admitted_ip_bps"] == 1e7
+
+
+def test_path_drops(lab):
+    server, client = bridged_pair(lab, "af_packet")
+    with Dropper(lab.namespace("middle"), "to_a", "numgen inc mod 5 == 0"):
+        down = client.test(server, "down")["down"]
+    assert down["limit"] == "LIMIT_PATH", down
+
+
+def test_sending_port_refuses(lab):
+    """weir-impair takes 32 packets a millisecond: the shared-memory ring before it fills up."""
+    server, client, _ = impaired_pair(lab, "--slow", "--poll-us", "1000")
+    down = client.test(server, "down", rate="1G")["down"]
+    assert down["limit"] == "LIMIT_NIC", down
+    assert down["unsent"] > 0 and down["sender_port_rejected"] > 0
+
+
+def test_sending_worker_has_no_time_left(lab):
+    """A system call for every few small packets: the kernel port's worker cannot keep up."""
+    server, client = bridged_pair(lab, "af_packet")
+    down = client.test(server, "down", rate="1G", payload=18)["down"]
+    assert down["limit"] == "LIMIT_SENDER_CPU", down
+
+
+@contextmanager
+def starved(process):
+    """The process is stopped half of the time, for less than the peer lease each time."""
+    over = threading.Event()
+
+    def run():
+        while not over.is_set():
+            process.signal(signal.SIGSTOP)
+            time.sleep(0.1)
+            process.signal(signal.SIGCONT)
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_receiving_worker_starves(lab):
+    server, client = bridged_pair(lab, "af_packet")
+    with starved(client.dataplane):
+        down = client.test(server, "down", rate="100M")["down"]
+    assert down["receiver_port_missed"] > 0
+    assert down["limit"] == "LIMIT_RECEIVER", down
+    assert down["lost"] == down["receiver_port_missed"]  # Nothing else lost any.
