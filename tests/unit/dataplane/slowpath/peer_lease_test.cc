@@ -1,0 +1,97 @@
+#include "dataplane/slowpath/peer_lease.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "wire/signal_packet.h"
+
+namespace weir::dataplane {
+namespace {
+
+using Phase = PeerLease::Phase;
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kStart = 1'000'000'000'000;
+
+class PeerLeaseTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    lease_.Arm(kStart);
+    lease_.RememberNonce(42, kStart);
+  }
+  PeerLease lease_;
+};
+
+TEST_F(PeerLeaseTest, BeforeTheFirstFeedback32PacketsAnd2Seconds) {
+  EXPECT_EQ(lease_.packet_allowance(), 32u);
+  EXPECT_EQ(lease_.Tick(kStart + 1999 * kMs), Phase::kUnconfirmed);
+  EXPECT_EQ(lease_.Tick(kStart + 2000 * kMs), Phase::kLost);
+  EXPECT_FALSE(lease_.Renew(1, 42, kStart + 2001 * kMs));
+}
+
+TEST_F(PeerLeaseTest, EachFeedbackHoldsFor250Milliseconds) {
+  ASSERT_TRUE(lease_.Renew(1, 42, kStart + 10 * kMs));
+  EXPECT_EQ(lease_.packet_allowance(), UINT64_MAX);
+  EXPECT_EQ(lease_.allow_until_ns(), kStart + 260 * kMs);
+  EXPECT_EQ(lease_.Tick(kStart + 259 * kMs), Phase::kHeld);
+  EXPECT_EQ(lease_.Tick(kStart + 260 * kMs), Phase::kPaused);
+  EXPECT_EQ(lease_.pauses(), 1u);
+}
+
+TEST_F(PeerLeaseTest, RefusesReplaysUnknownAndOldNonces) {
+  ASSERT_TRUE(lease_.Renew(5, 42, kStart + kMs));
+  EXPECT_FALSE(lease_.Renew(5, 42, kStart + 2 * kMs));
+  EXPECT_FALSE(lease_.Renew(4, 42, kStart + 2 * kMs));
+  EXPECT_FALSE(lease_.Renew(6, 43, kStart + 2 * kMs));
+  EXPECT_FALSE(lease_.Renew(6, 0, kStart + 2 * kMs));  // Never sent, though the ring is zeroed.
+  EXPECT_TRUE(lease_.Renew(6, 42, kStart + wire::kNonceLifetimeNs));
+  EXPECT_FALSE(lease_.Renew(7, 42, kStart + wire::kNonceLifetimeNs + 1));
+}
+
+TEST_F(PeerLeaseTest, ResumesAtAQuarterAndDoublesEachSecond) {
+  ASSERT_TRUE(lease_.Renew(1, 42, kStart));
+  ASSERT_EQ(lease_.Tick(kStart + 300 * kMs), Phase::kPaused);
+  const uint64_t resumed = kStart + 1000 * kMs;
+  ASSERT_TRUE(lease_.Renew(2, 42, resumed));
+  EXPECT_EQ(lease_.rate_shift(), 2u);
+  uint64_t counter = 3;
+  auto keep_until = [&](uint64_t until) {
+    for (uint64_t now = resumed; now <= until; now += 10 * kMs) {
+      lease_.RememberNonce(99, now);
+      lease_.Renew(counter++, 99, now);
+      lease_.Tick(now);
+    }
+  };
+  keep_until(resumed + 990 * kMs);
+  EXPECT_EQ(lease_.rate_shift(), 2u);
+  keep_until(resumed + 1010 * kMs);
+  EXPECT_EQ(lease_.rate_shift(), 1u);
+  keep_until(resumed + 2020 * kMs);
+  EXPECT_EQ(lease_.rate_shift(), 0u);
+}
+
+TEST_F(PeerLeaseTest, ASilentPeerIsProbedFor2SecondsThenLost) {
+  ASSERT_TRUE(lease_.Renew(1, 42, kStart));
+  uint64_t now = kStart + 250 * kMs;
+  ASSERT_EQ(lease_.Tick(now), Phase::kPaused);
+  int probes = 0;
+  Phase phase = Phase::kPaused;
+  for (; phase == Phase::kPaused; now += kMs) {
+    phase = lease_.Tick(now);
+    if (phase == Phase::kPaused && lease_.BeaconDue(now)) ++probes;
+  }
+  EXPECT_EQ(phase, Phase::kLost);
+  EXPECT_EQ(probes, 20);  // One each 100 ms.
+  EXPECT_EQ((now - kMs - kStart) / kMs, 2250u);
+}
+
+TEST_F(PeerLeaseTest, BeaconsEvery50Milliseconds) {
+  int beacons = 0;
+  for (uint64_t now = kStart; now < kStart + 1000 * kMs; now += kMs) {
+    if (lease_.BeaconDue(now)) ++beacons;
+  }
+  EXPECT_EQ(beacons, 20);
+}
+
+}  // namespace
+}  // namespace weir::dataplane
