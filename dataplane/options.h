@@ -32,9 +32,6 @@ struct HelpText {
 // Errors: an unknown flag, a bad value (Error.field is the flag), no port, a port name used twice.
 Result<std::variant<Options, HelpText>> ParseOptions(int argc, const char* const* argv);
 
-// "0-2,5" as a list of CPUs. Error: not such a list, or a CPU named twice.
-Result<std::vector<int>> ParseCpuList(const std::string& text);
-
 }  // namespace weir::dataplane
 
 #endif  // WEIR_DATAPLANE_OPTIONS_H_

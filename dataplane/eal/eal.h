@@ -40,9 +40,6 @@ Result<EalPlan> PlanEal(const EalOptions& options, std::span<const PortSpec> por
 Result<EalPlan> InitEal(const EalOptions& options, std::span<const PortSpec> ports,
                         uint32_t workers_per_port);
 
-// The name DPDK knows the port's device by: "net_af_packet_p0", "0000:3b:00.0".
-std::string EalDeviceName(const PortSpec& port, uint16_t index);
-
 }  // namespace weir::dataplane
 
 #endif  // WEIR_DATAPLANE_EAL_EAL_H_

@@ -33,8 +33,18 @@ struct Lcore {
 // The worker lcores of the running EAL.
 std::vector<Lcore> WorkerLcores();
 
-// A lcore for each worker of each port: on the port's NUMA node as long as there is one. Error:
+// What placing needs to know of a port.
+struct PortQueues {
+  uint16_t index;
+  std::string name;
+  int socket;  // SOCKET_ID_ANY (-1): on no node.
+  std::vector<Port::WorkerQueues> workers;
+};
+
+// An lcore for each worker of each port: on the port's NUMA node as long as there is one. Error:
 // more workers than lcores.
+Result<std::vector<WorkerPlacement>> PlaceWorkers(std::span<const PortQueues> ports,
+                                                  std::span<const Lcore> lcores);
 Result<std::vector<WorkerPlacement>> PlaceWorkers(std::span<const std::unique_ptr<Port>> ports,
                                                   std::span<const Lcore> lcores);
 

@@ -9,9 +9,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/port_spec.h"
 #include "dataplane/result.h"
 
@@ -56,10 +58,12 @@ class Port {
   int socket_id() const { return socket_id_; }  // NUMA node; SOCKET_ID_ANY for virtual devices.
   uint16_t rx_queue_count() const { return rx_queue_count_; }
   uint16_t tx_queue_count() const { return tx_queue_count_; }
+  // The main lcore's own: slow path and signals.
   uint16_t main_tx_queue() const { return static_cast<uint16_t>(tx_queue_count_ - 1); }
   const std::vector<WorkerQueues>& workers() const { return workers_; }  // One for each worker.
   uint64_t tx_offloads() const { return tx_offloads_; }  // RTE_ETH_TX_OFFLOAD_* that are on.
   bool mbuf_fast_free() const { return tx_offloads_ & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE; }
+  uint16_t tx_descriptors() const { return tx_descriptors_; }  // For each TX queue.
   // Bytes in front of the IP header: 14, or 18 with a VLAN tag.
   uint16_t l2_bytes() const { return spec_.vlan == 0 ? 14 : 18; }
   // The port's own address of that family; no address if it has none.
@@ -78,13 +82,14 @@ class Port {
   bool link_up() const;
   uint64_t link_bps() const;  // 0: unknown.
   // False once the device is gone: removed (RTE_ETH_EVENT_INTR_RMV) or its interface deleted. A
-  // link that is merely down is alive.
+  // link that is merely down is alive, but for a memif client's: it never comes up again.
   bool alive() const;
 
  private:
-  friend Result<std::unique_ptr<Port>> OpenPort(const PortSpec&, uint16_t, uint32_t);
+  friend class PortOpener;
 
   Port() = default;
+  static int OnRemoved(uint16_t ethdev, rte_eth_event_type event, void* port, void* unused);
 
   uint16_t index_ = 0;
   uint16_t ethdev_ = 0;
@@ -99,9 +104,11 @@ class Port {
   std::vector<WorkerQueues> workers_;
   std::vector<rte_mempool*> pools_;  // One for each RX queue.
   bool started_ = false;
+  bool was_up_ = false;  // A memif client whose server went away cannot connect again.
   std::atomic<bool> removed_{false};
-  unsigned interface_index_ = 0;  // Of the kernel interface behind it; 0: none.
-  int membership_fd_ = -1;        // Holds the interface's multicast (and promiscuous) membership.
+  std::optional<KernelInterface> interface_;  // Behind af_packet, af_xdp and tap.
+  uint16_t rx_descriptors_ = 0;
+  uint16_t tx_descriptors_ = 0;
   std::unique_ptr<KernelDrops> kernel_drops_;
 };
 

@@ -1,0 +1,28 @@
+// The DPDK device behind a port: how it is called, created and removed.
+#ifndef WEIR_DATAPLANE_PORT_DEVICE_H_
+#define WEIR_DATAPLANE_PORT_DEVICE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "dataplane/port/port_spec.h"
+#include "dataplane/result.h"
+
+namespace weir::dataplane {
+
+// True if the device's RX queues come in pairs with its TX queues, so that it has workers + 1.
+bool PairsQueues(const PortSpec& spec);
+
+// The name DPDK knows the device by: "net_af_packet0", "0000:3b:00.0".
+std::string DeviceName(const PortSpec& spec, uint16_t index);
+
+// Frame bytes of an AF_PACKET ring for this MTU, and the data an mbuf needs to take one.
+uint32_t PacketRingFrame(uint16_t mtu);
+
+// Creates the device in the running EAL. Errors name what is in the way: no such interface, too
+// few queues, a socket in use, a driver that refuses.
+Status CreateDevice(const PortSpec& spec, uint16_t index, uint32_t workers);
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_PORT_DEVICE_H_

@@ -1,0 +1,160 @@
+#include "dataplane/port/port.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "dataplane/port/device.h"
+#include "dataplane/port/kernel_drops.h"
+
+namespace weir::dataplane {
+namespace {
+
+// How long a memif client waits for its server to answer.
+constexpr std::chrono::seconds kMemifConnect{10};
+
+bool IsMemifClient(const PortSpec& spec) {
+  const auto role = spec.options.find("role");
+  return spec.kind == "memif" && role != spec.options.end() && role->second == "client";
+}
+
+// Spreads the redirection table over the RX queues in turn; a device without one is left alone.
+void SpreadReceiveHash(uint16_t ethdev, uint16_t queues) {
+  rte_eth_dev_info info{};
+  if (queues < 2 || rte_eth_dev_info_get(ethdev, &info) != 0 || info.reta_size == 0) return;
+  std::vector<rte_eth_rss_reta_entry64> table((info.reta_size + RTE_ETH_RETA_GROUP_SIZE - 1) /
+                                              RTE_ETH_RETA_GROUP_SIZE);
+  for (uint16_t i = 0; i < info.reta_size; ++i) {
+    auto& group = table[i / RTE_ETH_RETA_GROUP_SIZE];
+    group.mask |= uint64_t{1} << (i % RTE_ETH_RETA_GROUP_SIZE);
+    group.reta[i % RTE_ETH_RETA_GROUP_SIZE] = static_cast<uint16_t>(i % queues);
+  }
+  rte_eth_dev_rss_reta_update(ethdev, table.data(), info.reta_size);
+}
+
+}  // namespace
+
+Port::~Port() {
+  Stop();
+  if (driver_.empty()) return;  // Opening failed before there was a device.
+  rte_eth_dev_callback_unregister(ethdev_, RTE_ETH_EVENT_INTR_RMV, &Port::OnRemoved, this);
+  rte_eth_dev_info info{};
+  const bool known = rte_eth_dev_info_get(ethdev_, &info) == 0;
+  rte_eth_dev_close(ethdev_);
+  if (known && info.device != nullptr) rte_dev_remove(info.device);
+  for (rte_mempool* pool : pools_) rte_mempool_free(pool);
+}
+
+int Port::OnRemoved(uint16_t, rte_eth_event_type, void* port, void*) {
+  static_cast<Port*>(port)->removed_.store(true, std::memory_order_relaxed);
+  return 0;
+}
+
+IpAddress Port::address4() const { return spec_.ip4 ? IpAddress(spec_.ip4->address) : IpAddress(); }
+IpAddress Port::address6() const { return spec_.ip6 ? IpAddress(spec_.ip6->address) : IpAddress(); }
+
+bool Port::Owns(const IpAddress& ip) const {
+  return ip && (ip.is_v4() ? ip == address4() : ip == address6());
+}
+
+Result<IpAddress> Port::NextHop(const IpAddress& remote) const {
+  const auto no = [&](v1::Code code, const std::string& why) {
+    return Error{code, "",
+                 remote.ToString() + " cannot be reached from port " + spec_.name + ": " + why};
+  };
+  if (!remote.IsUnicast()) return no(v1::INVALID_ARGUMENT, "not a unicast address");
+  const IpAddress own = remote.is_v4() ? address4() : address6();
+  const std::string suffix = remote.is_v4() ? "4" : "6";
+  if (!own) return no(v1::FAILED_PRECONDITION, "the port has no ip" + suffix);
+  if (remote == own) return no(v1::INVALID_ARGUMENT, "it is the port's own address");
+  const uint8_t prefix = remote.is_v4() ? spec_.ip4->prefix : spec_.ip6->prefix;
+  if (remote.InPrefix(own, prefix)) return remote;
+  if (remote.is_v4() && spec_.ip4->gateway) return IpAddress(*spec_.ip4->gateway);
+  if (remote.is_v6() && spec_.ip6->gateway) return IpAddress(*spec_.ip6->gateway);
+  return no(v1::NOT_FOUND, "it is not on the link " + own.ToString() + "/" +
+                               std::to_string(prefix) + " and the port has no gw" + suffix);
+}
+
+Status Port::Start() {
+  int result = rte_eth_dev_start(ethdev_);
+  if (IsMemifClient(spec_)) {
+    // The driver tries to connect when started, and only then.
+    const auto deadline = std::chrono::steady_clock::now() + kMemifConnect;
+    const auto wait = [&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return std::chrono::steady_clock::now() < deadline;
+    };
+    while (result != 0 && wait()) result = rte_eth_dev_start(ethdev_);
+    while (result == 0 && !link_up() && wait()) {
+    }
+    if (result != 0 || !link_up()) {
+      if (result == 0) rte_eth_dev_stop(ethdev_);
+      return Error{
+          v1::UNAVAILABLE, "--port " + spec_.name,
+          spec_.device + ": nobody serves this socket; start the end with role=server first"};
+    }
+  }
+  if (result != 0) {
+    return Error{v1::INTERNAL, "--port " + spec_.name,
+                 spec_.device + ": the driver " + driver_ +
+                     " cannot start the device: " + rte_strerror(-result)};
+  }
+  started_ = true;
+  SpreadReceiveHash(ethdev_, rx_queue_count_);
+  return Ok{};
+}
+
+void Port::Stop() {
+  if (!started_) return;
+  started_ = false;
+  rte_eth_dev_stop(ethdev_);
+}
+
+PortStats Port::ReadStats() {
+  PortStats out;
+  rte_eth_stats stats{};
+  if (rte_eth_stats_get(ethdev_, &stats) == 0) {
+    out.rx_packets = stats.ipackets;
+    out.tx_packets = stats.opackets;
+    out.rx_bytes = stats.ibytes;
+    out.tx_bytes = stats.obytes;
+    out.rx_missed = stats.imissed + stats.rx_nombuf;
+    out.rx_errors = stats.ierrors;
+    out.tx_errors = stats.oerrors;
+  }
+  if (kernel_drops_ != nullptr && started_) out.rx_missed += kernel_drops_->Read();
+  out.link_up = link_up();
+  out.link_bps = link_bps();
+  return out;
+}
+
+bool Port::link_up() const {
+  // The drivers of kernel interfaces say "up" as soon as they are started.
+  if (interface_) return interface_->Running();
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(ethdev_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+uint64_t Port::link_bps() const {
+  if (spec_.kind == "tap") return 0;
+  if (interface_) return interface_->SpeedBps();
+  rte_eth_link link{};
+  // The rate a driver of a virtual link claims is a constant without meaning.
+  if (spec_.kind != "pci" || rte_eth_link_get_nowait(ethdev_, &link) != 0 ||
+      link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN) {
+    return 0;
+  }
+  return uint64_t{link.link_speed} * 1'000'000;
+}
+
+bool Port::alive() const {
+  if (removed_.load(std::memory_order_relaxed)) return false;
+  if (interface_ && !interface_->Exists()) return false;
+  return !(started_ && IsMemifClient(spec_) && !link_up());
+}
+
+}  // namespace weir::dataplane
