@@ -61,12 +61,26 @@ bool Port::Owns(const IpAddress& ip) const {
   return ip && (ip.is_v4() ? ip == address4() : ip == address6());
 }
 
+bool Port::IsBroadcast(const IpAddress& ip) const {
+  if (!ip.is_v4()) return false;
+  Ip4Bytes all_ones{0xFF, 0xFF, 0xFF, 0xFF};
+  if (ip.v4() == all_ones) return true;
+  if (!spec_.ip4 || spec_.ip4->prefix > 30 || !ip.InPrefix(address4(), spec_.ip4->prefix)) {
+    return false;
+  }
+  for (unsigned bit = spec_.ip4->prefix; bit < 32; ++bit) {
+    if ((ip.bytes()[bit / 8] & (0x80u >> (bit % 8))) == 0) return false;
+  }
+  return true;
+}
+
 Result<IpAddress> Port::NextHop(const IpAddress& remote) const {
   const auto no = [&](v1::Code code, const std::string& why) {
     return Error{code, "",
                  remote.ToString() + " cannot be reached from port " + spec_.name + ": " + why};
   };
-  if (!remote.IsUnicast()) return no(v1::INVALID_ARGUMENT, "not a unicast address");
+  if (!remote.IsUnicast() || IsBroadcast(remote))
+    return no(v1::INVALID_ARGUMENT, "not a unicast address");
   const IpAddress own = remote.is_v4() ? address4() : address6();
   const std::string suffix = remote.is_v4() ? "4" : "6";
   if (!own) return no(v1::FAILED_PRECONDITION, "the port has no ip" + suffix);
@@ -111,6 +125,11 @@ Status Port::Start() {
 void Port::Stop() {
   if (!started_) return;
   started_ = false;
+  // A ring: device keeps packets of pools that may go before it does.
+  for (uint16_t queue = 0; spec_.kind == "ring" && queue < rx_queue_count_; ++queue) {
+    rte_mbuf* packet = nullptr;
+    while (rte_eth_rx_burst(ethdev_, queue, &packet, 1) == 1) rte_pktmbuf_free(packet);
+  }
   rte_eth_dev_stop(ethdev_);
 }
 

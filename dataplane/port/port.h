@@ -70,11 +70,15 @@ class Port {
   IpAddress address4() const;
   IpAddress address6() const;
   bool Owns(const IpAddress& ip) const;
+  // 255.255.255.255, or the directed broadcast address of the port's IPv4 link.
+  bool IsBroadcast(const IpAddress& ip) const;
   // Where a packet to `remote` is to be sent at layer 2: `remote` itself on the link, else the
   // gateway. Errors: no address of that family, not unicast, off-link without a gateway.
   Result<IpAddress> NextHop(const IpAddress& remote) const;
 
   Status Start();
+  // Before the pools of packets that were sent are freed, and after the workers stopped: what the
+  // device still holds goes back to them.
   void Stop();
 
   // May be called after privileges were dropped.

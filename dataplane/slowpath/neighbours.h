@@ -45,7 +45,7 @@ class Neighbours {
   void Pin(const Port& port, const IpAddress& ip);
   void Unpin(const Port& port, const IpAddress& ip);
 
-  // Retries, refreshes, expires. At least every 100 ms.
+  // Sets the time; every 50 ms of it retries, refreshes and expires.
   void Tick(uint64_t now_ns);
 
   // A reply that has been checked: `ip` says its address is `mac`. Ignored unless asked for.
@@ -65,7 +65,11 @@ class Neighbours {
   };
   using Table = std::map<IpAddress, Entry>;
 
+  static constexpr uint64_t kScanIntervalNs = 50'000'000;
+
   void Ask(const Port& port, const IpAddress& next_hop, Entry& entry);
+  void AskArp(const Port& port, const IpAddress& target);
+  void AskNeighbourDiscovery(const Port& port, const IpAddress& target);
   bool TickEntry(const Port& port, const IpAddress& next_hop, Entry& entry);
 
   std::span<const std::unique_ptr<Port>> ports_;
@@ -73,6 +77,7 @@ class Neighbours {
   Events events_;
   std::map<uint16_t, Table> tables_;  // By port index.
   uint64_t now_ns_ = 0;
+  uint64_t next_scan_ns_ = 0;
 };
 
 }  // namespace weir::dataplane

@@ -11,6 +11,7 @@
 
 #include "dataplane/port/port.h"
 #include "dataplane/result.h"
+#include "dataplane/slowpath/headers.h"
 #include "dataplane/slowpath/neighbours.h"
 #include "dataplane/slowpath/reply_limiter.h"
 #include "dataplane/slowpath/transmitter.h"
@@ -47,11 +48,27 @@ class SlowPath {
  private:
   SlowPath(std::span<const std::unique_ptr<Port>> ports, std::unique_ptr<Transmitter> transmitter);
 
-  void HandleArp(const Port& port, const uint8_t* l3, uint32_t bytes);
-  void HandleIcmp4(const Port& port, const uint8_t* frame, const uint8_t* l3, uint32_t bytes);
-  void HandleIcmp6(const Port& port, const uint8_t* frame, const uint8_t* l3, uint32_t bytes);
-  // Sends `reply`, an answer to `asked_bytes` of frame, if the limits allow.
-  void Reply(const Port& port, rte_mbuf* reply, uint32_t asked_bytes);
+  static constexpr uint32_t kMinFrame = 60;  // Without FCS.
+  static constexpr uint8_t kHopLimit = 64;
+
+  struct Punted {
+    const EthernetHeader& ethernet;
+    std::span<const uint8_t> l3;  // Behind Ethernet and VLAN tag; padding included.
+    uint32_t frame_bytes;
+  };
+
+  void HandleArp(const Port& port, const Punted& punted);
+  void HandleIcmp4(const Port& port, const Punted& punted);
+  void HandleIcmp6(const Port& port, const Punted& punted);
+  // False, and counted, for an echo request that must not be answered.
+  bool MayAnswer(const Port& port, const Punted& punted, const IpAddress& source);
+  rte_mbuf* EchoReply6(const Port& port, const Punted& punted, std::span<const uint8_t> message);
+  void AnswerSolicitation(const Port& port, const Punted& punted, const IpAddress& source,
+                          std::span<const uint8_t> message);
+  void LearnAdvertised(const Port& port, std::span<const uint8_t> message);
+  static void SetChecksum6(const Ip6Header* ip, IcmpHeader* icmp, size_t bytes);
+  // Sends `reply`, an answer to `asked`, if the limits allow.
+  void Reply(const Port& port, rte_mbuf* reply, const Punted& asked);
 
   std::unique_ptr<Transmitter> transmitter_;
   Neighbours neighbours_;

@@ -34,11 +34,12 @@ class Transmitter {
   Transmitter& operator=(const Transmitter&) = delete;
 
   // A frame with Ethernet header (and the port's VLAN tag) before `l3_bytes` bytes of room, which
-  // *l3 points at, zeroed. Null if the pool is empty.
+  // *l3 points at, zeroed. Null if the pool is empty or it does not fit 2,048 bytes.
   rte_mbuf* NewFrame(const Port& port, const rte_ether_addr& destination, uint16_t ether_type,
                      uint16_t l3_bytes, uint8_t** l3);
 
-  // The datagram, complete with checksums, DF, ID 0, hop limit 64. Null if the pool is empty.
+  // The datagram, complete with checksums, DF, ID 0, hop limit 64. Null if the pool is
+  // empty, it exceeds the port's MTU, or the two addresses are not of one family.
   rte_mbuf* BuildUdp(const Port& port, const UdpMessage& message);
 
   // Takes the frame, padded to 60 bytes first. False if the port refused it (it is then freed).
