@@ -168,7 +168,7 @@ class Lab:
             self.namespaces[name] = Namespace(self.prefix + name)
         return self.namespaces[name]
 
-    def veth(self, first: Namespace, first_name: str, second: Namespace, second_name: str, queues: int = 2) -> None:
+    def veth(self, first: Namespace, first_name: str, second: Namespace, second_name: str, queues: int = 1) -> None:
         """A pair between two namespaces, both ends up."""
         count = ("numtxqueues", queues, "numrxqueues", queues)
         run("ip", "link", "add", "name", first_name, "netns", first.name, *count, "type", "veth",

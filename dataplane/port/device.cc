@@ -70,29 +70,38 @@ Result<std::string> XdpArguments(const PortSpec& spec, uint32_t queues) {
   if (!interface.ok()) return Refused(spec, interface.error().code, interface.error().message);
   const Status status = CheckInterface(spec, *interface);
   if (!status.ok()) return status.error();
-  const uint32_t available = interface->QueuePairs();
-  const std::string need =
-      std::to_string(queues) + " queues (one for each worker, one for the " + "main lcore)";
+  const Channels channels = interface->QueueChannels();
+  // DPDK 22.11 takes an interface that does not combine RX and TX channels for one of one queue.
+  const uint32_t available = channels.combined != 0 ? channels.combined : 1;
+  const std::string need = std::to_string(queues) + " queue(s), one for each worker";
   const PortSpec::QueueRange range =
       spec.queues.value_or(PortSpec::QueueRange{0, static_cast<uint16_t>(queues)});
   if (range.count != queues) {
     return Refused(spec, v1::INVALID_ARGUMENT,
                    "queues=" + spec.options.at("queues") + " are " + std::to_string(range.count) +
-                       ", but Weir needs " + need + "; name as many or change --workers");
+                       ", but Weir needs " + need + "; name as many, or change --workers");
+  }
+  if (channels.combined == 0 && channels.rx > 1) {
+    return Refused(spec, v1::FAILED_PRECONDITION,
+                   "the interface has " + std::to_string(channels.rx) +
+                       " RX queues that DPDK cannot use together; \"ethtool -L " + spec.argument +
+                       " rx 1 tx 1\" (of a veth, the other end's first)");
   }
   if (uint32_t{range.first} + range.count > available) {
     return Refused(spec, v1::FAILED_PRECONDITION,
-                   "Weir needs " + need + ", the interface has " + std::to_string(available) +
-                       " in use; \"ethtool -L " + spec.argument + " combined " +
-                       std::to_string(range.first + range.count) +
-                       "\" (a veth must be created with numtxqueues and numrxqueues as many)");
+                   "Weir needs " + need + ", and the interface has " + std::to_string(available) +
+                       " in use; " +
+                       (channels.combined == 0 ? std::string("use --workers 1, or af_packet")
+                                               : "\"ethtool -L " + spec.argument + " combined " +
+                                                     std::to_string(range.first + range.count) +
+                                                     "\", or lower --workers"));
   }
   if (!spec.queues && available > queues) {
     return Refused(spec, v1::FAILED_PRECONDITION,
-                   "the interface has " + std::to_string(available) + " queues in use and Weir " +
-                       need + ": packets on the others would be lost to the kernel; \"ethtool -L " +
+                   "Weir needs " + need + ", and the interface has " + std::to_string(available) +
+                       " in use: packets on the others would go to the kernel; \"ethtool -L " +
                        spec.argument + " combined " + std::to_string(queues) +
-                       "\", or steer test packets to some and name those with queues=0-" +
+                       "\", or steer test packets to some queues and name those with queues=0-" +
                        std::to_string(queues - 1));
   }
   return "iface=" + spec.argument + ",start_queue=" + std::to_string(range.first) +
@@ -176,7 +185,11 @@ Result<std::string> Arguments(const PortSpec& spec, uint32_t queues) {
 
 }  // namespace
 
-bool PairsQueues(const PortSpec& spec) { return spec.kind != "pci" && spec.kind != "null"; }
+QueueCounts WantedQueues(const PortSpec& spec, uint32_t workers) {
+  if (spec.kind == "af_xdp") return {workers, workers};
+  if (spec.kind == "pci" || spec.kind == "null") return {workers, workers + 1};
+  return {workers + 1, workers + 1};
+}
 
 uint32_t PacketRingFrame(uint16_t mtu) {
   // Before the packet the kernel keeps its header, an address and alignment: 82 bytes at most.
@@ -192,7 +205,7 @@ Status CreateDevice(const PortSpec& spec, uint16_t index, uint32_t workers) {
   uint16_t ethdev = 0;
   // A PCI device that EAL was allowed has been probed with its bus.
   if (spec.kind == "pci" && rte_eth_dev_get_port_by_name(name.c_str(), &ethdev) == 0) return Ok{};
-  const auto arguments = Arguments(spec, workers + 1);
+  const auto arguments = Arguments(spec, WantedQueues(spec, workers).tx);
   if (!arguments.ok()) return arguments.error();
   const std::string device = arguments.value().empty() ? name : name + "," + arguments.value();
   const int result = rte_dev_probe(device.c_str());

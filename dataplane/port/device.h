@@ -10,8 +10,13 @@
 
 namespace weir::dataplane {
 
-// True if the device's RX queues come in pairs with its TX queues, so that it has workers + 1.
-bool PairsQueues(const PortSpec& spec);
+// How many queues the device gets. The last TX queue is the main lcore's; af_xdp has none for it.
+// Most virtual devices have as many RX as TX queues.
+struct QueueCounts {
+  uint32_t rx;
+  uint32_t tx;
+};
+QueueCounts WantedQueues(const PortSpec& spec, uint32_t workers);
 
 // The name DPDK knows the device by: "net_af_packet0", "0000:3b:00.0".
 std::string DeviceName(const PortSpec& spec, uint16_t index);

@@ -100,13 +100,13 @@ uint64_t KernelInterface::SpeedBps() const {
   return mbps == static_cast<uint32_t>(SPEED_UNKNOWN) ? 0 : uint64_t{mbps} * 1'000'000;
 }
 
-uint32_t KernelInterface::QueuePairs() const {
+Channels KernelInterface::QueueChannels() const {
   ethtool_channels channels{};
   channels.cmd = ETHTOOL_GCHANNELS;
   ifreq request = Request(name_);
   request.ifr_data = reinterpret_cast<char*>(&channels);
-  if (ioctl(fd_, SIOCETHTOOL, &request) != 0 || channels.max_combined == 0) return 1;
-  return channels.combined_count;
+  if (ioctl(fd_, SIOCETHTOOL, &request) != 0) return {0, 1, 1};
+  return {channels.combined_count, channels.rx_count, channels.tx_count};
 }
 
 bool KernelInterface::IsPhysical() const {

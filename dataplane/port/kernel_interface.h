@@ -11,6 +11,14 @@
 
 namespace weir::dataplane {
 
+// Queues in use (ethtool -l). A driver either has combined channels or rx and tx ones; {0, 1, 1} of
+// one that does not say.
+struct Channels {
+  uint32_t combined;
+  uint32_t rx;
+  uint32_t tx;
+};
+
 class KernelInterface {
  public:
   // Error NOT_FOUND: no such interface in this network namespace.
@@ -28,9 +36,9 @@ class KernelInterface {
   bool Running() const;  // Up, and with carrier.
   uint16_t Mtu() const;  // 0: gone.
   std::optional<MacBytes> Mac() const;
-  uint64_t SpeedBps() const;    // 0: unknown.
-  uint32_t QueuePairs() const;  // Channels in use (ethtool -l); 1 if the driver has none.
-  bool IsPhysical() const;      // A bus device stands behind it.
+  uint64_t SpeedBps() const;  // 0: unknown.
+  Channels QueueChannels() const;
+  bool IsPhysical() const;  // A bus device stands behind it.
 
   // Lets packets for other than the interface's own addresses in, for as long as this object
   // lives: the kernel takes it back however the process ends.

@@ -122,14 +122,13 @@ Status PortOpener::ChooseMtu() {
 }
 
 Status PortOpener::CountQueues() {
-  const uint32_t tx = workers_ + 1;
-  const uint32_t rx = PairsQueues(spec_) ? tx : workers_;
+  const auto [rx, tx] = WantedQueues(spec_, workers_);
   if (info_.max_tx_queues < tx) {
     return Refused(v1::FAILED_PRECONDITION,
                    "the driver " + port_->driver_ + " offers " +
                        std::to_string(info_.max_tx_queues) + " TX queue(s), Weir needs " +
                        std::to_string(tx) + ": one for each of " + std::to_string(workers_) +
-                       " worker(s) and one for the main lcore" +
+                       " worker(s)" + (tx > workers_ ? " and one for the main lcore" : "") +
                        (spec_.kind == "ring" ? " (a ring: device has one for each lcore)" : ""));
   }
   port_->tx_queue_count_ = static_cast<uint16_t>(tx);
@@ -220,6 +219,11 @@ Status PortOpener::SetUpQueues() {
       return std::find(others.begin(), others.end(), fd) != others.end();
     });
     port_->kernel_drops_ = std::make_unique<KernelDrops>(family, std::move(sockets));
+  }
+  if (port_->tx_queue_count_ == workers_) {
+    auto sender = PacketSender::Open(*port_->interface_);
+    if (!sender.ok()) return Refused(sender.error().code, sender.error().message);
+    port_->main_sender_ = std::move(*sender);
   }
   return Ok{};
 }

@@ -93,6 +93,19 @@ Result<IpAddress> Port::NextHop(const IpAddress& remote) const {
                                std::to_string(prefix) + " and the port has no gw" + suffix);
 }
 
+bool Port::SendFromMain(rte_mbuf* frame) const {
+  if (main_sender_ != nullptr) {
+    const bool sent =
+        main_sender_->Send({rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len});
+    rte_pktmbuf_free(frame);
+    return sent;
+  }
+  const auto queue = static_cast<uint16_t>(tx_queue_count_ - 1);
+  if (rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1) return true;
+  rte_pktmbuf_free(frame);
+  return false;
+}
+
 Status Port::Start() {
   int result = rte_eth_dev_start(ethdev_);
   if (IsMemifClient(spec_)) {
@@ -144,6 +157,10 @@ PortStats Port::ReadStats() {
     out.rx_missed = stats.imissed + stats.rx_nombuf;
     out.rx_errors = stats.ierrors;
     out.tx_errors = stats.oerrors;
+  }
+  if (main_sender_ != nullptr) {
+    out.tx_packets += main_sender_->packets();
+    out.tx_bytes += main_sender_->bytes();
   }
   if (kernel_drops_ != nullptr && started_) out.rx_missed += kernel_drops_->Read();
   out.link_up = link_up();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/port/kernel_interface.h"
+#include "dataplane/port/packet_sender.h"
 #include "dataplane/port/port_spec.h"
 #include "dataplane/result.h"
 
@@ -58,8 +59,6 @@ class Port {
   int socket_id() const { return socket_id_; }  // NUMA node; SOCKET_ID_ANY for virtual devices.
   uint16_t rx_queue_count() const { return rx_queue_count_; }
   uint16_t tx_queue_count() const { return tx_queue_count_; }
-  // The main lcore's own: slow path and signals.
-  uint16_t main_tx_queue() const { return static_cast<uint16_t>(tx_queue_count_ - 1); }
   const std::vector<WorkerQueues>& workers() const { return workers_; }  // One for each worker.
   uint64_t tx_offloads() const { return tx_offloads_; }  // RTE_ETH_TX_OFFLOAD_* that are on.
   bool mbuf_fast_free() const { return tx_offloads_ & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE; }
@@ -75,6 +74,10 @@ class Port {
   // Where a packet to `remote` is to be sent at layer 2: `remote` itself on the link, else the
   // gateway. Errors: no address of that family, not unicast, off-link without a gateway.
   Result<IpAddress> NextHop(const IpAddress& remote) const;
+
+  // Takes a frame of the main lcore's own: slow path and signals. False if the port refused it (it
+  // is then freed).
+  bool SendFromMain(rte_mbuf* frame) const;
 
   Status Start();
   // Before the pools of packets that were sent are freed, and after the workers stopped: what the
@@ -110,15 +113,17 @@ class Port {
   bool started_ = false;
   bool was_up_ = false;  // A memif client whose server went away cannot connect again.
   std::atomic<bool> removed_{false};
-  std::optional<KernelInterface> interface_;  // Behind af_packet, af_xdp and tap.
+  std::optional<KernelInterface> interface_;   // Behind af_packet, af_xdp and tap.
+  std::unique_ptr<PacketSender> main_sender_;  // Instead of the last TX queue: af_xdp.
   uint16_t rx_descriptors_ = 0;
   uint16_t tx_descriptors_ = 0;
   std::unique_ptr<KernelDrops> kernel_drops_;
 };
 
-// Opens the device of `spec`, which EAL has created (InitEal), with workers + 1 TX queues (one for
-// each worker, the last for the main lcore) and RX queues shared out among the workers. Needs the
-// privileges the device needs. Errors name the port, the rule and what to do.
+// Opens the device of `spec`, which EAL has created (InitEal), with a TX queue for each worker, one
+// more for the main lcore (an AF_XDP port has a packet socket instead), and RX queues shared out
+// among the workers. Needs the privileges the device needs. Errors name the port, the rule and what
+// to do.
 Result<std::unique_ptr<Port>> OpenPort(const PortSpec& spec, uint16_t index, uint32_t workers);
 
 }  // namespace weir::dataplane

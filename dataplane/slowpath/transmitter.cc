@@ -1,7 +1,6 @@
 #include "dataplane/slowpath/transmitter.h"
 
 #include <rte_errno.h>
-#include <rte_ethdev.h>
 
 #include <atomic>
 #include <cstring>
@@ -116,9 +115,7 @@ bool Transmitter::Send(const Port& port, rte_mbuf* frame) {
     const auto missing = static_cast<uint16_t>(kMinFrame - frame->pkt_len);
     std::memset(rte_pktmbuf_append(frame, missing), 0, missing);
   }
-  if (rte_eth_tx_burst(port.ethdev(), port.main_tx_queue(), &frame, 1) == 1) return true;
-  rte_pktmbuf_free(frame);
-  return false;
+  return port.SendFromMain(frame);
 }
 
 }  // namespace weir::dataplane

@@ -1,4 +1,4 @@
-// Sends the main lcore's own packets: on each port's last TX queue, from a small pool.
+// Builds and sends the main lcore's own packets, from a small pool.
 #ifndef WEIR_DATAPLANE_SLOWPATH_TRANSMITTER_H_
 #define WEIR_DATAPLANE_SLOWPATH_TRANSMITTER_H_
 
