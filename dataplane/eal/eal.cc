@@ -109,10 +109,13 @@ Result<EalPlan> PlanEal(const EalOptions& options, std::span<const PortSpec> por
     // AF_XDP needs a pool that is one piece; no virtual device wants physical addresses.
     if (!options.no_huge) arguments.emplace_back("--iova-mode=va");
   }
-  // DPDK's own messages start at "notice"; Weir's at the level asked for.
+  // DPDK's own messages start at "notice"; Weir's at the level asked for. The first pattern that
+  // matches counts for what is registered later, the last for what there is.
   const bool quiet = options.log_level == "error" || options.log_level == "warning";
-  arguments.emplace_back("--log-level=*:" + (quiet ? options.log_level : "notice"));
   arguments.emplace_back("--log-level=weir*:" + options.log_level);
+  // It warns of processes that share a device, which Weir's never do.
+  arguments.emplace_back("--log-level=pmd.net.memif:error");
+  arguments.emplace_back("--log-level=*:" + (quiet ? options.log_level : "notice"));
   return plan;
 }
 

@@ -1,17 +1,40 @@
 #include "dataplane/lcore_map/lcore_map.h"
 
 #include <rte_lcore.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 namespace weir::dataplane {
 
+namespace {
+
+// EAL's own answers (rte_lcore_to_cpu_id, rte_lcore_to_socket_id) are about the CPU that has the
+// lcore's number, not the one --lcores gave it.
+int CpuOf(unsigned lcore) {
+  const rte_cpuset_t cpus = rte_lcore_cpuset(lcore);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &cpus)) return cpu;
+  }
+  return -1;
+}
+
+int NodeOf(int cpu) {
+  const std::string directory = "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
+  for (int node = 0; node < RTE_MAX_NUMA_NODES; ++node) {
+    if (access((directory + "/node" + std::to_string(node)).c_str(), F_OK) == 0) return node;
+  }
+  return 0;  // A kernel without NUMA.
+}
+
+}  // namespace
+
 std::vector<Lcore> WorkerLcores() {
   std::vector<Lcore> lcores;
   unsigned id = 0;
   RTE_LCORE_FOREACH_WORKER(id) {
-    lcores.push_back({id, rte_lcore_to_cpu_id(static_cast<int>(id)),
-                      static_cast<int>(rte_lcore_to_socket_id(id))});
+    const int cpu = CpuOf(id);
+    lcores.push_back({id, cpu, NodeOf(cpu)});
   }
   return lcores;
 }
