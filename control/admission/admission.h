@@ -59,7 +59,7 @@ class Admission {
     std::string operator_name;
     std::string contact;
     uint32_t max_sessions = 64;
-    std::map<std::string, uint64_t> port_budgets;  // By port name, bit/s.
+    std::map<std::string, uint64_t> port_budgets = {};  // By port name, bit/s.
   };
 
   Admission(Options options, std::shared_ptr<const Policy> policy);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <regex>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -67,20 +68,39 @@ std::string Allowed(const std::string& message, const Descriptor& root) {
   return "";
 }
 
+// The parser points behind the name of an unknown field; a person looks for the name itself.
+int NameColumn(const std::string& text, int line, int column, const std::string& message) {
+  static const std::regex kNamed(R"re(no field named "([^"]+)")re");
+  std::smatch match;
+  if (!std::regex_search(message, match, kNamed)) return column;
+  size_t begin = 0;
+  for (int i = 0; i < line; ++i) begin = text.find('\n', begin) + 1;
+  const std::string_view row = std::string_view(text).substr(begin, text.find('\n', begin) - begin);
+  const size_t at = row.rfind(match[1].str(), static_cast<size_t>(column));
+  return at == std::string_view::npos ? column : static_cast<int>(at);
+}
+
 class Collector : public google::protobuf::io::ErrorCollector {
  public:
-  Collector(const std::string& path, const Descriptor& root) : path_(path), root_(root) {}
+  Collector(const std::string& path, const std::string& text, const Descriptor& root)
+      : path_(path), text_(text), root_(root) {}
 
-  void AddError(int line, int column, const std::string& message) override {
+  void AddError(int line, int column, const std::string& text) override {
     if (!first_.empty()) return;  // What follows the first error is mostly its echo.
-    first_ =
-        absl::StrCat(path_, ":", line + 1, ":", column + 1, ": ", message, Allowed(message, root_));
+    const std::string message = text.substr(0, text.find_last_not_of('.') + 1);
+    if (line < 0) {
+      first_ = absl::StrCat(path_, ": ", message);
+      return;
+    }
+    first_ = absl::StrCat(path_, ":", line + 1, ":", NameColumn(text_, line, column, message) + 1,
+                          ": ", message, Allowed(message, root_));
   }
 
   const std::string& first() const { return first_; }
 
  private:
   const std::string& path_;
+  const std::string& text_;
   const Descriptor& root_;
   std::string first_;
 };
@@ -101,6 +121,30 @@ size_t FindInvalidUtf8(const std::string& text) {
     i += more + 1;
   }
   return std::string::npos;
+}
+
+// Name of the first string field that escapes made something else than UTF-8; empty if none.
+std::string FindInvalidString(const google::protobuf::Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        std::string found = FindInvalidString(field->is_repeated()
+                                                  ? reflection.GetRepeatedMessage(message, field, i)
+                                                  : reflection.GetMessage(message, field));
+        if (!found.empty()) return found;
+      } else if (field->type() == FieldDescriptor::TYPE_STRING) {
+        const std::string value = field->is_repeated()
+                                      ? reflection.GetRepeatedString(message, field, i)
+                                      : reflection.GetString(message, field);
+        if (FindInvalidUtf8(value) != std::string::npos) return field->name();
+      }
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -134,13 +178,16 @@ absl::Status ParseTextProto(const std::string& path, const std::string& text,
     return absl::InvalidArgumentError(
         absl::StrCat(path, ":", line, ":", column, ": not UTF-8 text"));
   }
-  Collector errors(path, *message->GetDescriptor());
+  Collector errors(path, text, *message->GetDescriptor());
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.WriteLocationsTo(locations);
   if (!parser.ParseFromString(text, message)) {
     return absl::InvalidArgumentError(
         errors.first().empty() ? absl::StrCat(path, ": malformed text") : errors.first());
+  }
+  if (std::string field = FindInvalidString(*message); !field.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", field, ": not UTF-8 text"));
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,234 @@
+#include "control/admission/policy.h"
+
+#include <gtest/gtest.h>
+
+#include "control/admission/digest.h"
+#include "tests/unit/control/config/temp_dir.h"
+
+namespace weir::control {
+namespace {
+
+constexpr char kExport[] = R"(
+export { name: "all" effect: ALLOW address: "full" release_class: "operator_only" }
+)";
+
+std::shared_ptr<const Policy> Make(const std::string& text) {
+  auto policy = Policy::Parse("p", "profile: \"lab\"\n" + text);
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  return policy.ok() ? *policy : nullptr;
+}
+
+std::string Error(const std::string& text) {
+  const auto policy = Policy::Parse("p", "profile: \"lab\"\n" + text);
+  return policy.ok() ? "" : std::string(policy.status().message());
+}
+
+std::string RuleFor(const Policy& policy, const AdmissionSubject& subject) {
+  const auto* rule = policy.MatchAdmission(subject);
+  return rule == nullptr ? kDefaultDenyRule : rule->name();
+}
+
+AdmissionSubject Subject(const char* address) {
+  return {.client = *IpAddress::Parse(address),
+          .identity = "anonymous",
+          .experiment = "",
+          .purpose = "",
+          .directions = {"down"}};
+}
+
+TEST(DigestTest, KnownAnswer) {
+  // FIPS 180-2 example "abc".
+  EXPECT_EQ(Sha256Digest("abc"),
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(PolicyTest, EmptyPolicyDeniesEverybody) {
+  const auto policy = Make("");
+  EXPECT_EQ(RuleFor(*policy, Subject("192.0.2.1")), kDefaultDenyRule);
+  EXPECT_EQ(policy->MatchExport("", "x"), nullptr);
+}
+
+TEST(PolicyTest, FirstMatchWins) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "bad-host" effect: DENY match { client: "192.0.2.66" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" client: "2001:db8::/32" } }
+    admission { name: "up-only" effect: ALLOW match { direction: "up" } }
+  )") + kExport);
+  EXPECT_EQ(RuleFor(*policy, Subject("192.0.2.66")), "bad-host");
+  EXPECT_EQ(RuleFor(*policy, Subject("::ffff:192.0.2.66")), "bad-host");
+  EXPECT_EQ(RuleFor(*policy, Subject("192.0.2.1")), "site");
+  EXPECT_EQ(RuleFor(*policy, Subject("2001:db8:9::1")), "site");
+  EXPECT_EQ(RuleFor(*policy, Subject("198.51.100.1")), kDefaultDenyRule);
+  AdmissionSubject up = Subject("198.51.100.1");
+  up.directions = {"up"};
+  EXPECT_EQ(RuleFor(*policy, up), "up-only");
+  up.directions = {"up", "down"};
+  EXPECT_EQ(RuleFor(*policy, up), kDefaultDenyRule) << "an ALLOW must cover every direction";
+}
+
+TEST(PolicyTest, DenyMatchesAnyDirection) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "no-up" effect: DENY match { direction: "up" } }
+    admission { name: "rest" effect: ALLOW }
+  )") + kExport);
+  AdmissionSubject both = Subject("192.0.2.1");
+  EXPECT_EQ(RuleFor(*policy, both), "rest");
+  both.directions = {"down", "up"};
+  EXPECT_EQ(RuleFor(*policy, both), "no-up");
+}
+
+TEST(PolicyTest, EverySetFieldMustHold) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "r" effect: ALLOW match {
+      client: "192.0.2.0/24" identity: "certificate:alice" experiment: "a" experiment: "b" purpose: "q" } }
+  )") + kExport);
+  AdmissionSubject subject = Subject("192.0.2.1");
+  subject.identity = "certificate:alice";
+  subject.experiment = "b";
+  subject.purpose = "q";
+  EXPECT_EQ(RuleFor(*policy, subject), "r");
+  for (auto change : {+[](AdmissionSubject* s) { s->client = *IpAddress::Parse("192.0.3.1"); },
+                      +[](AdmissionSubject* s) { s->identity = "certificate:mallory"; },
+                      +[](AdmissionSubject* s) { s->experiment = "c"; },
+                      +[](AdmissionSubject* s) { s->purpose = ""; }}) {
+    AdmissionSubject other = subject;
+    change(&other);
+    EXPECT_EQ(RuleFor(*policy, other), kDefaultDenyRule);
+  }
+}
+
+TEST(PolicyTest, NoticeAndDigests) {
+  const std::string text = "profile: \"seed-2009\"\nnotice: \"We keep your address.\"\n";
+  const auto policy = Policy::Parse("p", text);
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  EXPECT_EQ((*policy)->digest(), Sha256Digest(text));
+  EXPECT_EQ((*policy)->notice_digest(), Sha256Digest("We keep your address."));
+  EXPECT_EQ(Make("")->notice_digest(), "");
+}
+
+TEST(PolicyTest, FaultsNameFileLineRuleAndField) {
+  const struct {
+    const char* text;
+    const char* expected;
+  } kCases[] = {
+      {"admission { effect: DENY }", "p:2: admission rule \"\": name: required"},
+      {"admission { name: \"a b\" effect: DENY }", "name: required; allowed: 1 to 64"},
+      {"admission { name: \"link_budget\" effect: DENY }", "name: reserved"},
+      {"admission { name: \"a\" effect: DENY match { purpose: \"p\" } }\n"
+       "admission { name: \"a\" effect: DENY }",
+       "p:3: admission rule \"a\": name: used by an earlier rule"},
+      {"admission { name: \"a\" }", "effect: required; allowed: ALLOW, DENY"},
+      {"admission { name: \"a\" effect: PERMIT }", "allowed: ALLOW, DENY"},
+      {"admission { name: \"a\" effect: DENY match { client: \"192.0.2.0/99\" } }",
+       "match.client: \"192.0.2.0/99\": the prefix length is from 0 to 32"},
+      {"admission { name: \"a\" effect: DENY match { identity: \"root\" } }",
+       "match.identity: \"root\"; allowed: \"anonymous\""},
+      {"admission { name: \"a\" effect: DENY match { identity: \"certificate:\" } }",
+       "match.identity"},
+      {"admission { name: \"a\" effect: DENY match { direction: \"left\" } }",
+       "match.direction: \"left\"; allowed: \"down\", \"up\""},
+      {"admission { name: \"a\" effect: DENY limit { streams: 1 } }",
+       "limit: only an ALLOW has one"},
+      {"admission { name: \"a\" effect: ALLOW reason: \"x\" }", "reason: only a DENY has one"},
+      {"admission { name: \"a\" effect: ALLOW limit { max_udp_payload_bytes: 17 } }",
+       "limit.max_udp_payload_bytes: 17 admits nothing"},
+      {"admission { name: \"a\" effect: ALLOW limit { min_udp_payload_bytes: 100 "
+       "max_udp_payload_bytes: 99 } }",
+       "limit.min_udp_payload_bytes: above"},
+      {"admission { name: \"a\" effect: ALLOW limit { duration_ms: 86400001 } }",
+       "limit.duration_ms: at most 86400000"},
+      {"export { name: \"e\" effect: ALLOW release_class: \"public\" }",
+       "export rule \"e\": address: \"\"; allowed: \"full\", \"netblock\", \"none\""},
+      {"export { name: \"e\" effect: ALLOW address: \"full\" release_class: \"secret\" }",
+       "release_class: \"secret\"; allowed: \"public\", \"operator_only\""},
+      {"export { name: \"e\" effect: DENY address: \"full\" }", "address: only an ALLOW has one"},
+      {"export { name: \"e\" effect: DENY match { admission_rule: \"x\" } }",
+       "match.admission_rule: no admission rule is named \"x\""},
+      {"admission { name: \"a\" effect: ALLOW }",
+       "p:2: admission rule \"a\": no export rule allows a record"},
+      {"admission { nam: \"a\" }", "p:2:13: "},
+  };
+  for (const auto& c : kCases) {
+    const std::string error = Error(c.text);
+    EXPECT_NE(error.find(c.expected), std::string::npos) << c.text << "\n" << error;
+  }
+}
+
+TEST(PolicyTest, ReportsEveryFaultAtOnce) {
+  const std::string error =
+      Error("admission { name: \"a\" }\nadmission { name: \"b\" }\nexport { name: \"c\" }");
+  EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 2) << error;
+}
+
+TEST(PolicyTest, OnlyLabMayHaveNoNotice) {
+  EXPECT_NE(std::string(Policy::Parse("p", "profile: \"mlab-2026\"").status().message())
+                .find("notice: required"),
+            std::string::npos);
+  EXPECT_FALSE(Policy::Parse("p", "").ok()) << "a profile is required";
+}
+
+TEST(PolicyTest, HiddenRuleOfOppositeEffectIsAContradiction) {
+  const std::string error = Error(std::string(R"(
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" } }
+    admission { name: "host" effect: DENY match { client: "192.0.2.66" } })") +
+                                  kExport);
+  EXPECT_NE(error.find("rule \"host\": contradiction: the earlier rule \"site\""),
+            std::string::npos)
+      << error;
+}
+
+TEST(PolicyTest, HiddenRuleOfSameEffectIsAWarning) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "v4" effect: ALLOW match { client: "0.0.0.0/0" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" purpose: "p" } })") +
+                           kExport);
+  ASSERT_EQ(policy->warnings().size(), 1u);
+  EXPECT_NE(policy->warnings()[0].find("rule \"site\": never reached: \"v4\""), std::string::npos);
+}
+
+TEST(PolicyTest, PartialOverlapIsNeither) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "down" effect: ALLOW match { direction: "down" } }
+    admission { name: "not-up" effect: DENY match { direction: "up" } }
+    admission { name: "v4" effect: ALLOW match { client: "0.0.0.0/0" } }
+    admission { name: "rest" effect: ALLOW })") +
+                           kExport);
+  EXPECT_TRUE(policy->warnings().empty()) << policy->warnings()[0];
+}
+
+TEST(PolicyTest, BothFamiliesTogetherCoverEverybody) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "all" effect: ALLOW match { client: "0.0.0.0/0" client: "::/0" } }
+    admission { name: "rest" effect: ALLOW })") +
+                           kExport);
+  EXPECT_EQ(policy->warnings().size(), 1u);
+}
+
+TEST(PolicyTest, ExportFirstMatchWins) {
+  const auto policy = Make(R"(
+    admission { name: "a" effect: ALLOW }
+    export { name: "withheld" effect: DENY match { experiment: "x" } }
+    export { name: "a-full" effect: ALLOW match { admission_rule: "a" } address: "full" release_class: "public" }
+  )");
+  EXPECT_EQ(policy->MatchExport("x", "a")->name(), "withheld");
+  EXPECT_EQ(policy->MatchExport("y", "a")->name(), "a-full");
+  EXPECT_EQ(policy->MatchExport("y", "b"), nullptr);
+}
+
+TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
+  EXPECT_NE(Error(R"(
+    admission { name: "a" effect: ALLOW match { experiment: "x" } }
+    admission { name: "b" effect: ALLOW match { experiment: "y" } }
+    export { name: "withheld" effect: DENY match { experiment: "x" } }
+    export { name: "rest" effect: ALLOW address: "none" release_class: "public" }
+  )")
+                .find("rule \"a\": no export rule"),
+            std::string::npos);
+}
+
+TEST(PolicyTest, LoadReportsMissingFile) {
+  EXPECT_TRUE(absl::IsNotFound(LoadPolicy("/nonexistent/policy").status()));
+}
+
+}  // namespace
+}  // namespace weir::control

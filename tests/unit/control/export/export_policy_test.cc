@@ -1,0 +1,155 @@
+#include "control/export/export_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <type_traits>
+
+namespace weir::control {
+namespace {
+
+using record::v1::Record;
+
+static_assert(!std::is_constructible_v<ApprovedRecord, Record>,
+              "only the export policy makes approved records");
+static_assert(!std::is_default_constructible_v<ApprovedRecord>);
+
+constexpr char kPolicy[] = R"(
+  profile: "lab"
+  admission { name: "net" effect: ALLOW match { purpose: "n" } }
+  admission { name: "nobody" effect: ALLOW match { purpose: "o" } }
+  admission { name: "rest" effect: ALLOW }
+  export { name: "withheld" effect: DENY match { experiment: "private" } }
+  export { name: "netblocks" effect: ALLOW match { admission_rule: "net" } address: "netblock" release_class: "public" }
+  export { name: "none" effect: ALLOW match { admission_rule: "nobody" } address: "none" release_class: "public" }
+  export { name: "full" effect: ALLOW match { admission_rule: "rest" } address: "full" release_class: "operator_only" }
+)";
+
+AdmittedSession Session(const std::string& rule) {
+  return {.session_id = "018f-id",
+          .admission_rule = rule,
+          .policy_digest = "sha256:abc",
+          .experiment = "e",
+          .purpose = "p",
+          .client_address = "192.0.2.7"};
+}
+
+Record Complete() {
+  Record record;
+  record.set_record_id("018f-id-down");
+  record.set_session_id("018f-id");
+  record.set_direction(record::v1::DOWN);
+  record.set_outcome(record::v1::COMPLETED);
+  record.set_end_reason("duration");
+  record.mutable_negotiated_at()->set_seconds(1);
+  record.mutable_server()->set_operator_("o");
+  record.mutable_server()->set_contact("c");
+  record.set_origin_active(true);
+  record.mutable_result()->set_direction(record::v1::DOWN);
+  record.mutable_result()->add_intervals()->set_received(3);
+  return record;
+}
+
+class ExportPolicyTest : public testing::Test {
+ protected:
+  ExportPolicy policy_{*Policy::Parse("p", kPolicy)};
+};
+
+TEST_F(ExportPolicyTest, SetsWhatThePolicySays) {
+  Record record = Complete();
+  record.mutable_client()->set_value("forged");
+  record.set_release_class(record::v1::PUBLIC);
+  record.set_experiment("forged");
+  const auto approved = policy_.Approve(Session("rest"), record);
+  ASSERT_TRUE(approved.ok()) << approved.status();
+  const Record& result = approved->record();
+  EXPECT_EQ(result.client().mode(), record::v1::ADDRESS_FULL);
+  EXPECT_EQ(result.client().value(), "192.0.2.7");
+  EXPECT_EQ(result.release_class(), record::v1::OPERATOR_ONLY);
+  EXPECT_EQ(result.export_rule(), "full");
+  EXPECT_EQ(result.admission_rule(), "rest");
+  EXPECT_EQ(result.policy_digest(), "sha256:abc");
+  EXPECT_EQ(result.experiment(), "e");
+  EXPECT_EQ(result.purpose(), "p");
+}
+
+TEST_F(ExportPolicyTest, AddressModes) {
+  AdmittedSession session = Session("net");
+  EXPECT_EQ(policy_.Approve(session, Complete())->record().client().value(), "192.0.2.0/24");
+  session.client_address = "2001:db8:1:2::7";
+  auto approved = policy_.Approve(session, Complete());
+  EXPECT_EQ(approved->record().client().value(), "2001:db8:1::/48");
+  EXPECT_EQ(approved->record().client().mode(), record::v1::ADDRESS_NETBLOCK);
+  approved = policy_.Approve(Session("nobody"), Complete());
+  EXPECT_EQ(approved->record().client().value(), "");
+  EXPECT_EQ(approved->record().client().mode(), record::v1::ADDRESS_NONE);
+  EXPECT_EQ(approved->record().SerializeAsString().find("192.0.2.7"), std::string::npos);
+}
+
+TEST_F(ExportPolicyTest, DeniedAndUnmatchedAreWithheld) {
+  AdmittedSession session = Session("rest");
+  session.experiment = "private";
+  auto refused = policy_.Approve(session, Complete());
+  EXPECT_TRUE(absl::IsPermissionDenied(refused.status()));
+  EXPECT_NE(refused.status().message().find("\"withheld\""), std::string::npos);
+  refused = policy_.Approve(Session("other"), Complete());
+  EXPECT_TRUE(absl::IsPermissionDenied(refused.status()));
+  EXPECT_NE(refused.status().message().find("\"default_deny\""), std::string::npos);
+}
+
+TEST_F(ExportPolicyTest, RefusesUnknownFieldsAtAnyDepth) {
+  // Field 99, length-delimited: "mail".
+  const std::string unknown("\x9a\x06\x04mail", 7);
+  Record record = Complete();
+  ASSERT_TRUE(record.ParseFromString(record.SerializeAsString() + unknown));
+  auto refused = policy_.Approve(Session("rest"), record);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
+  EXPECT_NE(refused.status().message().find("field number 99"), std::string::npos);
+
+  record = Complete();
+  auto* interval = record.mutable_result()->mutable_intervals(0);
+  ASSERT_TRUE(interval->ParseFromString(interval->SerializeAsString() + unknown));
+  refused = policy_.Approve(Session("rest"), record);
+  EXPECT_NE(refused.status().message().find("record.result.intervals (field number 99)"),
+            std::string::npos)
+      << refused.status();
+}
+
+TEST_F(ExportPolicyTest, RefusesWhatIsNotOfAnAdmittedSession) {
+  for (auto clear : {+[](AdmittedSession* s) { s->session_id.clear(); },
+                     +[](AdmittedSession* s) { s->admission_rule.clear(); },
+                     +[](AdmittedSession* s) { s->policy_digest.clear(); }}) {
+    AdmittedSession session = Session("rest");
+    clear(&session);
+    EXPECT_TRUE(absl::IsInvalidArgument(policy_.Approve(session, Complete()).status()));
+  }
+  AdmittedSession session = Session("rest");
+  session.client_address = "";
+  EXPECT_FALSE(policy_.Approve(session, Complete()).ok());
+}
+
+TEST_F(ExportPolicyTest, RefusesIncompleteAndForeignRecords) {
+  const struct {
+    void (*change)(Record*);
+    const char* field;
+  } kCases[] = {
+      {[](Record* r) { r->set_session_id("other"); }, "session_id"},
+      {[](Record* r) { r->set_record_id("018f-id-up"); }, "record_id"},
+      {[](Record* r) { r->set_direction(record::v1::DIRECTION_UNSPECIFIED); }, "direction"},
+      {[](Record* r) { r->set_origin_active(false); }, "origin_active"},
+      {[](Record* r) { r->clear_outcome(); }, "outcome"},
+      {[](Record* r) { r->clear_end_reason(); }, "end_reason"},
+      {[](Record* r) { r->clear_negotiated_at(); }, "negotiated_at"},
+      {[](Record* r) { r->mutable_server()->clear_contact(); }, "server"},
+      {[](Record* r) { r->mutable_result()->set_direction(record::v1::UP); }, "result.direction"},
+  };
+  for (const auto& c : kCases) {
+    Record record = Complete();
+    c.change(&record);
+    const auto refused = policy_.Approve(Session("rest"), record);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << c.field;
+    EXPECT_NE(refused.status().message().find(c.field), std::string::npos) << refused.status();
+  }
+}
+
+}  // namespace
+}  // namespace weir::control

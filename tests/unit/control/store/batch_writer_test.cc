@@ -1,0 +1,95 @@
+#include "control/store/batch_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "tests/unit/control/config/temp_dir.h"
+
+namespace weir::control {
+namespace {
+
+class BatchWriterTest : public testing::Test {
+ protected:
+  BatchWriterTest() {
+    EXPECT_TRUE(database_.Execute("CREATE TABLE t (x INTEGER PRIMARY KEY)").ok());
+  }
+
+  static BatchWriter::Operation Insert(int64_t x) {
+    return {.apply = [x](Database* db) {
+      auto statement = db->Prepare("INSERT INTO t VALUES (?)");
+      if (!statement.ok()) return statement.status();
+      return statement->Bind(0, x).Run();
+    }};
+  }
+
+  const TempDir dir_;
+  Database database_ =
+      *Database::Open(dir_.File("t.db"), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+};
+
+TEST_F(BatchWriterTest, KeepsOrderAcrossPostAndRun) {
+  std::vector<int> order;
+  BatchWriter writer(&database_, [] {});
+  for (int i = 0; i < 1000; ++i) {
+    writer.Post({.apply = [&order, i](Database*) {
+      order.push_back(i);
+      return absl::OkStatus();
+    }});
+  }
+  ASSERT_TRUE(writer.Run(Insert(1)).ok());
+  ASSERT_EQ(order.size(), 1000u);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(order[i], i);
+}
+
+TEST_F(BatchWriterTest, AnImpossibleOperationFailsAlone) {
+  {
+    BatchWriter writer(&database_, [] {});
+    writer.Post(Insert(1));
+    writer.Post(Insert(1));
+    writer.Post({.apply = [](Database* db) { return db->Execute("NOT SQL"); }});
+    writer.Post(Insert(2));
+    EXPECT_TRUE(absl::IsAlreadyExists(writer.Run(Insert(2))));
+    EXPECT_TRUE(writer.Health().ok());
+  }
+  EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), 2);
+}
+
+TEST_F(BatchWriterTest, FailureKeepsTheKeptAndAnswersTheRest) {
+  std::atomic<bool> broken{true};
+  std::atomic<int> committed{0};
+  const auto fragile = [&](int64_t x) {
+    return BatchWriter::Operation{.apply =
+                                      [&broken, x](Database* db) {
+                                        const absl::Status status = Insert(x).apply(db);
+                                        return broken ? absl::UnavailableError("broken") : status;
+                                      },
+                                  .committed = [&committed] { ++committed; }};
+  };
+  {
+    BatchWriter writer(&database_, [] {});
+    EXPECT_TRUE(absl::IsUnavailable(writer.Run(fragile(1))));
+    EXPECT_TRUE(absl::IsUnavailable(writer.Health()));
+    BatchWriter::Operation given_up = fragile(2);
+    given_up.on_failure = BatchWriter::OnFailure::kFail;
+    EXPECT_TRUE(absl::IsUnavailable(writer.Run(std::move(given_up))));
+    EXPECT_EQ(committed, 0);
+    broken = false;
+    EXPECT_TRUE(writer.Run(Insert(3)).ok());
+    EXPECT_TRUE(writer.Health().ok());
+  }
+  EXPECT_EQ(committed, 1);
+  EXPECT_EQ(*database_.QueryInt("SELECT group_concat(x, '') FROM t"), 13);
+}
+
+TEST_F(BatchWriterTest, StopWritesWhatIsQueued) {
+  BatchWriter writer(&database_, [] {});
+  for (int i = 0; i < 2000; ++i) writer.Post(Insert(i));
+  writer.Stop();
+  writer.Stop();
+  EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), 2000);
+}
+
+}  // namespace
+}  // namespace weir::control
