@@ -325,7 +325,7 @@ void FlowManager::TickFlow(Flow& flow, uint64_t now_ns) {
     return;
   }
   const bool set_up = flow.spec.is_tx() ? flow.armed_ns != 0 : flow.state == v1::RUNNING;
-  if (!set_up && now_ns - flow.programmed_ns > flow.spec.setup_timeout_ns) {
+  if (!set_up && now_ns > flow.programmed_ns + flow.spec.setup_timeout_ns) {
     const bool proven = flow.state == v1::PROVEN;
     End(flow, proven ? v1::END_SETUP_TIMEOUT : v1::END_PROOF_TIMEOUT);
     return;

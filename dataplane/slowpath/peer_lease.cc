@@ -36,7 +36,7 @@ bool PeerLease::Renew(uint64_t counter, uint64_t nonce, uint64_t now_ns) {
   if (phase_ == Phase::kLost || counter <= last_counter_) return false;
   const bool fresh = std::any_of(nonces_.begin(), nonces_.end(), [=](const Nonce& known) {
     return known.sent_ns != 0 && known.value == nonce &&
-           now_ns - known.sent_ns <= wire::kNonceLifetimeNs;
+           now_ns <= known.sent_ns + wire::kNonceLifetimeNs;
   });
   if (!fresh) return false;
   last_counter_ = counter;
@@ -61,13 +61,13 @@ PeerLease::Phase PeerLease::Tick(uint64_t now_ns) {
         paused_ns_ = now_ns;
         next_beacon_ns_ = now_ns;
         ++pauses_;
-      } else if (rate_shift_ != 0 && now_ns - resumed_ns_ >= kRampStepNs) {
+      } else if (rate_shift_ != 0 && now_ns >= resumed_ns_ + kRampStepNs) {
         --rate_shift_;
         resumed_ns_ = now_ns;
       }
       break;
     case Phase::kPaused:
-      if (now_ns - paused_ns_ >= wire::kProbeTimeNs) phase_ = Phase::kLost;
+      if (now_ns >= paused_ns_ + wire::kProbeTimeNs) phase_ = Phase::kLost;
       break;
     case Phase::kLost:
       break;

@@ -8,7 +8,8 @@
 
 namespace weir::dataplane {
 
-// Pure state, no packets and no clock of its own. Main lcore only. Times in ns.
+// Pure state, no packets and no clock of its own. Main lcore only. Times in ns; one may be a little
+// before an earlier one, since a round of the main loop has one time for all that it does.
 class PeerLease {
  public:
   enum class Phase : uint8_t {

@@ -1,0 +1,176 @@
+// Packets between two real dataplanes over memif, counted exactly.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+#include "tests/loopback/node.h"
+
+namespace weir::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace v1 = dataplane::v1;
+
+constexpr uint64_t kMbit = 1'000'000;
+
+void ExpectNothingLost(NodePair& pair, uint32_t slot) {
+  const shm::TxCounters sent = pair.sent(slot);
+  const shm::RxCounters received = pair.received(slot);
+  EXPECT_GT(sent.packets, 0u);
+  EXPECT_EQ(received.packets, sent.packets);
+  EXPECT_EQ(received.bytes, sent.bytes);
+  EXPECT_EQ(received.frame_bytes, sent.frame_bytes);
+  EXPECT_EQ(received.highest_sequence, sent.packets);
+  EXPECT_EQ(received.lost, 0u);
+  EXPECT_EQ(received.reordered, 0u);
+  EXPECT_EQ(received.duplicated, 0u);
+  EXPECT_EQ(received.late, 0u);
+  EXPECT_EQ(received.delay_count, sent.packets);
+}
+
+class FlowTest : public ::testing::TestWithParam<bool> {};  // IPv6?
+
+TEST_P(FlowTest, ConstantBitRateSendsWhatIsDueAndLosesNothing) {
+  NodePair pair;
+  v1::FlowSpec load = Load(100 * kMbit, 1000, 500);
+  pair.Program(1, GetParam(), load);
+  pair.Arm(1);
+  pair.Finish(1);
+  ExpectNothingLost(pair, 1);
+  // Due in 0.5 s: the deadline at 0 and each interval after it.
+  const uint64_t ip_bytes = 1000 + 8 + (GetParam() ? 40 : 20);
+  const uint64_t due = 100 * kMbit / 2 / (8 * ip_bytes) + 1;
+  EXPECT_NEAR(static_cast<double>(pair.sent(1).packets + pair.sent(1).unsent),
+              static_cast<double>(due), 1);
+  EXPECT_EQ(pair.sent(1).bytes, pair.sent(1).packets * ip_bytes);
+}
+
+TEST_P(FlowTest, StopsAfterExactlyThePacketsAskedFor) {
+  NodePair pair;
+  v1::FlowSpec load = Load(50 * kMbit, 18, 60'000);
+  load.set_packets(12'345);
+  pair.Program(1, GetParam(), load);
+  pair.Arm(1);
+  pair.Finish(1);
+  EXPECT_EQ(pair.sent(1).packets, 12'345u);
+  EXPECT_EQ(pair.sender().WaitFor(NodePair::SenderSlot(1), v1::FINISHED).reason(), v1::END_PACKETS);
+  ExpectNothingLost(pair, 1);
+}
+
+TEST_P(FlowTest, ByteCapHolds) {
+  NodePair pair;
+  v1::FlowSpec load = Load(50 * kMbit, 1000, 60'000);
+  load.set_cap_bytes(1'000'000);
+  pair.Program(1, GetParam(), load);
+  pair.Arm(1);
+  pair.Finish(1);
+  const uint64_t ip_bytes = 1000 + 8 + (GetParam() ? 40 : 20);
+  EXPECT_EQ(pair.sent(1).packets, 1'000'000 / ip_bytes);
+  EXPECT_EQ(pair.sender().WaitFor(NodePair::SenderSlot(1), v1::FINISHED).reason(), v1::END_BYTES);
+}
+
+TEST_P(FlowTest, MixedSizesAreCountedByteForByte) {
+  NodePair pair;
+  v1::FlowSpec load = Load(80 * kMbit, 18, 500);
+  load.mutable_payload(0)->set_weight(7);
+  for (const auto& [bytes, weight] : {std::pair{530u, 4u}, {1450u, 1u}}) {
+    v1::PayloadSize* size = load.add_payload();
+    size->set_udp_payload_bytes(bytes);
+    size->set_weight(weight);
+  }
+  load.set_packets(12 * 200);
+  pair.Program(1, GetParam(), load);
+  pair.Arm(1);
+  pair.Finish(1);
+  ExpectNothingLost(pair, 1);
+  const uint64_t headers = GetParam() ? 48 : 28;
+  EXPECT_EQ(pair.sent(1).bytes, 200 * (7 * (18 + headers) + 4 * (530 + headers) + 1450 + headers));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ip, FlowTest, ::testing::Values(false, true),
+                         [](const auto& ipv6) { return ipv6.param ? "v6" : "v4"; });
+
+TEST(Flow, ManyAtOnceDoNotDisturbEachOther) {
+  NodePair pair;
+  constexpr uint32_t kFlows = 32;
+  for (uint32_t i = 0; i < kFlows; ++i) {
+    v1::FlowSpec load = Load((1 + i) * kMbit, 200, 60'000);
+    load.set_packets(100 + i);
+    pair.Program(i, i % 2 == 1, load);
+  }
+  for (uint32_t i = 0; i < kFlows; ++i) pair.Arm(i);
+  for (uint32_t i = 0; i < kFlows; ++i) {
+    pair.Finish(i);
+    EXPECT_EQ(pair.sent(i).packets, 100 + i);
+    ExpectNothingLost(pair, i);
+  }
+}
+
+TEST(Flow, CrossesAVlan) {
+  NodePair pair(",vlan=42");
+  v1::FlowSpec load = Load(20 * kMbit, 500, 60'000);
+  load.set_packets(1'000);
+  pair.Program(1, false, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  ExpectNothingLost(pair, 1);
+  EXPECT_EQ(pair.sent(1).frame_bytes, 1'000u * (500 + 28 + 18 + 4));
+}
+
+TEST(Flow, MaximumRateIsCappedByTheCap) {
+  NodePair pair;
+  v1::FlowSpec load = Load(0, 1000, 500);
+  load.set_rate_max(true);
+  load.set_cap_rate_bps(40 * kMbit);
+  pair.Program(1, false, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  const double due = 40.0 * kMbit / 2 / (8 * 1028);
+  EXPECT_LE(static_cast<double>(pair.sent(1).packets), due + 1);
+  EXPECT_GT(static_cast<double>(pair.sent(1).packets), due * 0.5);
+  EXPECT_EQ(pair.sent(1).unsent, 0u);  // Nothing is due beyond what could be sent.
+}
+
+TEST(Flow, LoadIsZeroSoonAfterTheReceiverFallsSilent) {
+  NodePair pair;
+  pair.Program(1, false, Load(20 * kMbit, 500, 60'000));
+  pair.Arm(1);
+  std::this_thread::sleep_for(300ms);
+  pair.receiver().Kill(SIGSTOP);
+  ASSERT_EQ(pair.sender().WaitFor(NodePair::SenderSlot(1), v1::PAUSED).state(), v1::PAUSED);
+  std::this_thread::sleep_for(20ms);
+  const uint64_t at_pause = pair.sent(1).packets;
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(pair.sent(1).packets, at_pause);
+
+  // It comes back: the flow resumes.
+  pair.receiver().Kill(SIGCONT);
+  ASSERT_EQ(pair.sender().WaitFor(NodePair::SenderSlot(1), v1::RUNNING).state(), v1::RUNNING);
+  std::this_thread::sleep_for(200ms);
+  EXPECT_GT(pair.sent(1).packets, at_pause);
+
+  // It stays away: the flow ends.
+  pair.receiver().Kill(SIGKILL);
+  EXPECT_EQ(pair.sender().WaitFor(NodePair::SenderSlot(1), v1::FINISHED).reason(),
+            v1::END_FEEDBACK_LOST);
+}
+
+TEST(Flow, ReceiverMeasuresOneWayDelayOnOneClock) {
+  NodePair pair;
+  v1::FlowSpec load = Load(10 * kMbit, 500, 60'000);
+  load.set_packets(500);
+  pair.Program(1, false, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  const shm::RxCounters received = pair.received(1);
+  EXPECT_EQ(received.delay_base_ns, 0);
+  EXPECT_GT(received.delay_min_ns, -20'000);  // Two readings of one clock agree to within that.
+  EXPECT_LT(received.delay_min_ns, 5'000'000);
+  EXPECT_GE(received.delay_max_ns, received.delay_min_ns);
+}
+
+}  // namespace
+}  // namespace weir::test
