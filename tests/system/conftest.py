@@ -33,25 +33,16 @@ def module_lab():
         lab.close()
 
 
-@pytest.fixture(autouse=True)
-def logs_on_failure(request):
-    """Shows what the daemons said when a test fails."""
-    yield
-    report = getattr(request.node, "call_report", None)
-    if report is None or not report.failed:
-        return
-    for name in ("lab", "module_lab"):
-        if name in request.fixturenames:
-            for process in request.getfixturevalue(name).processes:
-                state = "running" if process.running() else f"exit code {process.popen.returncode}"
-                print(f"--- {process.name} ({state})\n{process.stderr[-2500:]}")
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call":
-        item.call_report = outcome.get_result()
+    """Shows what the programs said when a test fails."""
+    report = (yield).get_result()
+    if call.when != "call" or not report.failed:
+        return
+    for name in ("lab", "module_lab"):
+        for process in item.funcargs[name].processes if name in item.funcargs else ():
+            state = "running" if process.running() else f"exit code {process.popen.returncode}"
+            report.sections.append((f"{process.name} ({state})", process.stderr[-2500:]))
 
 
 @pytest.fixture(scope="module")

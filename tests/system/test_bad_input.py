@@ -28,7 +28,7 @@ def start_dataplane(lab, *arguments, huge: bool = False):
     "port,named",
     [
         ("data", "NAME=DEVICE"),
-        ("data=", "DEVICE"),
+        ("data=", "device"),
         ("data=eth0", "eth0"),
         ("data=nonsense:eth0", "nonsense"),
         ("da ta=null:", "da ta"),
