@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 from frames import parse_udp, read_pcap
@@ -30,6 +31,7 @@ class Dropper:
 
     def __enter__(self):
         self.namespace.run("nft", "-f", "-", input=self.table)
+        time.sleep(0.2)  # The kernel patches the hook into its receive path in its own time.
         return self
 
     def __exit__(self, *_):
