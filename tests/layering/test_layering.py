@@ -15,7 +15,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 # What quoted includes may begin with. Contracts are named relative to proto/.
 CONTRACTS = ("shm/", "wire/", "ipc/", "record/v1/", "config/v1/", "policy/v1/", "measurement/v1/", "dataplane/v1/")
 LITE_CONTRACTS = ("shm/", "wire/", "ipc/", "dataplane/v1/")
-FULL_RUNTIME = re.compile(r"grpc|google/protobuf|tbb/|oneapi/|sqlite3|prometheus/|CLI/|spdlog/|absl/")
+# Abseil, which control alone uses, is included with quotes, as its own documentation does.
+FOREIGN = ("absl/",)
+FULL_RUNTIME = re.compile(r"grpc|google/protobuf|tbb/|oneapi/|sqlite3|prometheus/|spdlog/|absl/")
 DPDK = re.compile(r"^rte_")
 
 CPP = sources(".h", ".cc", below=("dataplane", "control", "proto", "bench", "tests"))
@@ -23,9 +25,11 @@ CPP = sources(".h", ".cc", below=("dataplane", "control", "proto", "bench", "tes
 
 @lru_cache(maxsize=None)
 def includes(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Quoted and angled includes of a file."""
+    """What a file includes of ours, and of others."""
     found = INCLUDE.findall((ROOT / path).read_text())
-    return tuple(quoted for quoted, _ in found if quoted), tuple(angled for _, angled in found if angled)
+    ours = tuple(quoted for quoted, _ in found if quoted and not quoted.startswith(FOREIGN))
+    theirs = tuple(quoted or angled for quoted, angled in found if angled or quoted.startswith(FOREIGN))
+    return ours, theirs
 
 
 def resolve(name: str) -> Path | None:
