@@ -80,6 +80,12 @@ LimitVerdict JudgeLoss(const LimitEvidence& e) {
                             "time",
                             lost, Percent(e.receiver_starved))};
   }
+  if (e.receiver_says_starved) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("%s while the receiving worker was kept from its CPU, by the "
+                            "receiving end's own account",
+                            lost)};
+  }
   if (e.receiver_busy >= kWorkerSaturated) {
     return {record::v1::LIMIT_RECEIVER,
             absl::StrFormat("%s while the receiving worker was busy %s of the time", lost,
@@ -94,9 +100,8 @@ LimitVerdict JudgeLoss(const LimitEvidence& e) {
 
 }  // namespace
 
-bool ReceiverStarved(double starved_share, uint64_t port_missed, uint64_t lost) {
-  return lost > 0 &&
-         (starved_share > kReceiverStarved || port_missed >= std::max<uint64_t>(lost / 2, 1));
+bool ReceiverStarved(double starved_share, uint64_t lost) {
+  return lost > 0 && starved_share > kReceiverStarved;
 }
 
 LimitVerdict JudgeLimit(const LimitEvidence& e) {

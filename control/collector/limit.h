@@ -26,6 +26,7 @@ struct LimitEvidence {
   uint64_t receiver_port_missed = 0;
   // Time the receiving worker was kept from polling, as a share of the test.
   double receiver_starved = 0;
+  bool receiver_says_starved = false;  // Its own verdict, where it alone has the figure.
   std::string peer_reason;  // The peer's silence or stop that ended the test; empty: none.
 };
 
@@ -44,7 +45,7 @@ inline constexpr double kReceiverStarved = 0.01;
 LimitVerdict JudgeLimit(const LimitEvidence& evidence);
 
 // The receiving end knows alone that it was starved: it says so in its ReceiverFinal.
-bool ReceiverStarved(double starved_share, uint64_t port_missed, uint64_t lost);
+bool ReceiverStarved(double starved_share, uint64_t lost);
 
 // "1.25 Gbit/s".
 std::string FormatRate(double bps);

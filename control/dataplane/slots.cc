@@ -23,6 +23,7 @@ uint32_t TimeGeneration() {
 
 void SlotAllocator::Resize(uint32_t slots) {
   std::lock_guard lock(mutex_);
+  if (limit_ == slots) return;
   limit_ = slots;
   if (entries_.size() < slots) entries_.resize(slots);
   free_.clear();
