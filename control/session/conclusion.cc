@@ -1,0 +1,150 @@
+#include "control/session/conclusion.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "control/admission/ip_address.h"
+#include "control/export/export_policy.h"
+
+namespace weir::control {
+namespace {
+
+namespace ms = measurement::v1;
+
+constexpr char kSoftware[] = "weir " WEIR_VERSION;
+
+record::v1::Record MakeRecord(const SessionFacts& facts, size_t index, record::v1::Outcome outcome,
+                              const std::string& end_reason, record::v1::DirectionResult result) {
+  record::v1::Record record;
+  record.set_record_id(RecordId(facts.id, facts.granted[index].direction()));
+  record.set_session_id(facts.id.ToString());
+  record.set_direction(facts.granted[index].direction());
+  record.set_outcome(outcome);
+  record.set_end_reason(end_reason);
+  record.mutable_negotiated_at()->set_seconds(
+      static_cast<int64_t>(facts.negotiated_unix_ns / 1'000'000'000));
+  record.mutable_negotiated_at()->set_nanos(
+      static_cast<int32_t>(facts.negotiated_unix_ns % 1'000'000'000));
+  *record.mutable_server() = facts.server;
+  record.set_origin_active(true);
+  *record.mutable_requested() = facts.requested[index].parameters();
+  *record.mutable_granted() = facts.granted[index].parameters();
+  *record.mutable_result() = std::move(result);
+  record.set_software(kSoftware);
+  return record;
+}
+
+}  // namespace
+
+SessionRow ToRow(const SessionFacts& facts) {
+  ms::NegotiateRequest requested;
+  requested.mutable_directions()->Add(facts.requested.begin(), facts.requested.end());
+  ms::TestResult granted;
+  granted.mutable_granted()->Add(facts.granted.begin(), facts.granted.end());
+  granted.mutable_server()->set_operator_(facts.server.operator_());
+  granted.mutable_server()->set_contact(facts.server.contact());
+  granted.mutable_server()->set_node(facts.server.node());
+
+  SessionRow row;
+  row.session_id = facts.id.ToString();
+  row.role = facts.role == SessionRole::kServer ? "server" : "client";
+  row.started_unix_ns = static_cast<int64_t>(facts.negotiated_unix_ns);
+  row.admission_rule = facts.admission_rule;
+  row.policy_digest = facts.policy_digest;
+  row.experiment = facts.experiment;
+  row.purpose = facts.purpose;
+  row.client_address = facts.client_address;
+  row.requested = requested.SerializeAsString();
+  row.granted = granted.SerializeAsString();
+  return row;
+}
+
+absl::StatusOr<SessionFacts> FromRow(const SessionRow& row) {
+  const std::optional<Uuid> id = Uuid::Parse(row.session_id);
+  ms::NegotiateRequest requested;
+  ms::TestResult granted;
+  if (!id.has_value() || !requested.ParseFromString(row.requested) ||
+      !granted.ParseFromString(row.granted) ||
+      requested.directions_size() != granted.granted_size()) {
+    return absl::DataLossError("the store's row of session " + row.session_id +
+                               " cannot be read; was it written by another version?");
+  }
+  SessionFacts facts;
+  facts.id = *id;
+  facts.role = row.role == "server" ? SessionRole::kServer : SessionRole::kClient;
+  facts.negotiated_unix_ns = static_cast<uint64_t>(row.started_unix_ns);
+  facts.experiment = row.experiment;
+  facts.purpose = row.purpose;
+  facts.client_address = row.client_address;
+  facts.admission_rule = row.admission_rule;
+  facts.policy_digest = row.policy_digest;
+  facts.server.set_operator_(granted.server().operator_());
+  facts.server.set_contact(granted.server().contact());
+  facts.server.set_node(granted.server().node());
+  facts.requested.assign(requested.directions().begin(), requested.directions().end());
+  facts.granted.assign(granted.granted().begin(), granted.granted().end());
+  return facts;
+}
+
+std::string RecordId(const Uuid& session, record::v1::Direction direction) {
+  return session.ToString() + (direction == record::v1::DOWN ? "-down" : "-up");
+}
+
+Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
+                    const std::string& end_reason,
+                    std::vector<record::v1::DirectionResult> results) {
+  Conclusion conclusion;
+  conclusion.completed.set_outcome(outcome);
+  conclusion.completed.set_end_reason(end_reason);
+  conclusion.completed.mutable_results()->Add(results.begin(), results.end());
+  conclusion.state =
+      outcome == record::v1::COMPLETED ? SessionState::kExported : SessionState::kAborted;
+
+  const AdmittedSession admitted{.session_id = facts.id.ToString(),
+                                 .admission_rule = facts.admission_rule,
+                                 .policy_digest = facts.policy_digest,
+                                 .experiment = facts.experiment,
+                                 .purpose = facts.purpose,
+                                 .client_address = facts.client_address};
+  const ExportPolicy export_policy(node.admission->policy());
+  SessionEnd end;
+  end.session_id = admitted.session_id;
+  end.end_reason = end_reason;
+  for (size_t i = 0; i < facts.granted.size(); ++i) {
+    node.metrics->CountTest(facts.granted[i].direction(), outcome);
+    node.metrics->CountResult(results[i]);
+    node.metrics->CountLimit(results[i].limit());
+    absl::StatusOr<ApprovedRecord> approved = export_policy.Approve(
+        admitted, MakeRecord(facts, i, outcome, end_reason, std::move(results[i])));
+    if (!approved.ok()) {
+      spdlog::warn("session {}: no record is kept of one direction: {}", admitted.session_id,
+                   std::string(approved.status().message()));
+      conclusion.state = SessionState::kWithheld;
+      end.detail = std::string(approved.status().message());
+      continue;
+    }
+    conclusion.completed.add_record_ids(approved->record().record_id());
+    end.records.push_back(*std::move(approved));
+  }
+  end.state = StateName(conclusion.state);
+  const absl::Status stored = node.store->FinishSession(end);
+  if (!stored.ok()) {
+    spdlog::error("session {}: its end is not in the store yet: {}", admitted.session_id,
+                  std::string(stored.message()));
+  }
+  spdlog::info("session {}: {} ({})", admitted.session_id, end.state, end_reason);
+  return conclusion;
+}
+
+std::string AddressAsKept(const Policy& policy, const SessionFacts& facts) {
+  const policy::v1::ExportRule* rule = policy.MatchExport(facts.experiment, facts.admission_rule);
+  const std::optional<IpAddress> address = IpAddress::Parse(facts.client_address);
+  if (rule == nullptr || !address.has_value()) return "";
+  if (rule->address() == "full") return address->ToString();
+  if (rule->address() == "netblock") return Netblock(*address).ToString();
+  return "";
+}
+
+}  // namespace weir::control

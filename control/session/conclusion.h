@@ -1,0 +1,60 @@
+// How a session ends in the store: one record a direction, or the reason why there is none.
+#ifndef WEIR_CONTROL_SESSION_CONCLUSION_H_
+#define WEIR_CONTROL_SESSION_CONCLUSION_H_
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/admission/policy.h"
+#include "control/session/node.h"
+#include "control/session/session.h"
+#include "control/store/store.h"
+#include "measurement/v1/measurement.pb.h"
+#include "record/v1/record.pb.h"
+
+namespace weir::control {
+
+// What is known of a session once it is admitted. The store keeps all of it, so that a session
+// can be concluded by a process that did not begin it.
+struct SessionFacts {
+  Uuid id;
+  SessionRole role = SessionRole::kServer;
+  uint64_t negotiated_unix_ns = 0;
+  std::string experiment;
+  std::string purpose;
+  std::string client_address;  // Full; the export policy decides what is kept.
+  std::string admission_rule;
+  std::string policy_digest;
+  record::v1::ServerIdentity server;
+  std::vector<measurement::v1::DirectionRequest> requested;
+  std::vector<measurement::v1::DirectionRequest> granted;  // In the same order.
+};
+
+SessionRow ToRow(const SessionFacts& facts);
+// DataLoss: the row does not hold what ToRow puts there.
+absl::StatusOr<SessionFacts> FromRow(const SessionRow& row);
+
+// "<session_id>-down" or "-up".
+std::string RecordId(const Uuid& session, record::v1::Direction direction);
+
+struct Conclusion {
+  SessionState state = SessionState::kAborted;
+  measurement::v1::Completed completed;
+};
+
+// Approves and stores one record for each granted direction, counts them, and returns the end.
+// `results`: of the directions in order.
+Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
+                    const std::string& end_reason,
+                    std::vector<record::v1::DirectionResult> results);
+
+// The address as the policy lets it be kept: in full, its netblock, or nothing.
+std::string AddressAsKept(const Policy& policy, const SessionFacts& facts);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_SESSION_CONCLUSION_H_
