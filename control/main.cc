@@ -1,2 +1,167 @@
 // weir-control: negotiates sessions, samples the dataplane, stores records.
-int main() { return 0; }
+#include <signal.h>
+#include <sodium.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/admission/admission.h"
+#include "control/admission/check.h"
+#include "control/admission/policy.h"
+#include "control/api/grpc_remote.h"
+#include "control/api/server.h"
+#include "control/config/config.h"
+#include "control/metrics/http_server.h"
+#include "control/metrics/metrics.h"
+#include "control/session/manager.h"
+#include "control/store/store.h"
+
+namespace weir::control {
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitCannotStart = 3;
+constexpr int kExitAtOnce = 1;
+
+struct Arguments {
+  std::string config = "/etc/weir/control.conf";
+  bool allow_plaintext = false;
+  bool check_config = false;
+  std::string log_level = "info";
+};
+
+int Fail(int code, const absl::Status& status) {
+  std::cerr << "weir-control: " << status.message() << "\n";
+  return code;
+}
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// The first signal drains, the second ends the process at once: what still runs then is ended by
+// the dataplane's control lease and recorded at the next start.
+void ServeUntilStopped(SessionManager* manager) {
+  const sigset_t signals = StopSignals();
+  bool draining = false;
+  while (!draining || !manager->Idle()) {
+    const timespec wait{0, 50'000'000};
+    const int signal =
+        draining ? sigtimedwait(&signals, nullptr, &wait) : sigwaitinfo(&signals, nullptr);
+    if (signal < 0) continue;
+    if (draining) {
+      spdlog::warn("stopped at once, with sessions running");
+      _exit(kExitAtOnce);
+    }
+    draining = true;
+    manager->Drain();
+  }
+}
+
+int Serve(const Arguments& arguments) {
+  absl::StatusOr<config::v1::Config> config = LoadConfig(arguments.config);
+  if (!config.ok()) return Fail(kExitUsage, config.status());
+  absl::StatusOr<std::shared_ptr<const Policy>> policy = LoadPolicy(config->policy_file());
+  if (!policy.ok()) return Fail(kExitUsage, policy.status());
+  for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
+  if (arguments.check_config) {
+    std::cout << arguments.config << ": ok\n";
+    return 0;
+  }
+
+  Admission::Options options{.operator_name = config->operator_(),
+                             .contact = config->contact(),
+                             .max_sessions = config->max_sessions()};
+  for (const config::v1::PortBudget& port : config->port()) {
+    options.port_budgets[port.name()] = port.budget_bps();
+  }
+  Admission admission(std::move(options), *policy);
+  Metrics metrics(WEIR_VERSION);
+  absl::StatusOr<std::unique_ptr<Store>> store =
+      Store::Open({.path = config->store(), .max_bytes = config->store_max_bytes()});
+  if (!store.ok()) return Fail(kExitCannotStart, store.status());
+
+  Node node;
+  node.config = &*config;
+  node.admission = &admission;
+  node.store = store->get();
+  node.metrics = &metrics;
+  node.connect_remote = MakeConnectRemote(config->client());
+  SessionManager manager(std::move(node), config->dataplane_socket());
+
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      ApiServer::Start(*config, arguments.allow_plaintext, &manager, store->get());
+  if (!api.ok()) {
+    return Fail(absl::IsInvalidArgument(api.status()) ? kExitUsage : kExitCannotStart,
+                api.status());
+  }
+  std::unique_ptr<HttpServer> http;
+  if (!config->metrics().listen().empty()) {
+    absl::StatusOr<std::unique_ptr<HttpServer>> started = HttpServer::Start(
+        config->metrics().listen(), metrics.registry(), [&manager] { return manager.Health(); });
+    if (!started.ok()) return Fail(kExitCannotStart, started.status());
+    http = *std::move(started);
+  }
+  spdlog::info("weir-control {} serves node {}, policy {} ({})", WEIR_VERSION, config->node(),
+               (*policy)->profile(), (*policy)->digest());
+
+  ServeUntilStopped(&manager);
+  (*api)->Shutdown();
+  spdlog::info("stopped");
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app{"weir-control negotiates test sessions, samples the dataplane and stores records."};
+  app.set_version_flag("--version", "weir-control " WEIR_VERSION);
+  app.add_option("--config", arguments.config, "Configuration file (protobuf text format)")
+      ->capture_default_str();
+  app.add_flag("--allow-plaintext", arguments.allow_plaintext,
+               "Serve the API without TLS; on loopback addresses only");
+  app.add_flag("--check-config", arguments.check_config,
+               "Check the configuration and the policy it names, then exit");
+  app.add_option("--log-level", arguments.log_level)
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+
+  std::vector<std::string> policies;
+  bool json = false;
+  CLI::App* check = app.add_subcommand("check-policy", "Check policy files, then exit");
+  check->add_option("FILE", policies)->required();
+  check->add_flag("--json", json, "Machine-readable output");
+  app.require_subcommand(0, 1);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  if (check->parsed()) return CheckPolicies(policies, json, std::cout, std::cerr);
+
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("weir-control"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  spdlog::set_level(spdlog::level::from_str(arguments.log_level));
+  if (sodium_init() < 0) return Fail(kExitCannotStart, absl::InternalError("no random numbers"));
+  // Blocked before any thread exists, so that only the main thread takes them.
+  const sigset_t signals = StopSignals();
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return Serve(arguments);
+}
+
+}  // namespace
+}  // namespace weir::control
+
+int main(int argc, char** argv) { return weir::control::Main(argc, argv); }

@@ -1,0 +1,120 @@
+#include "control/api/admin_service.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "control/api/grpc_status.h"
+#include "control/api/outbox.h"
+
+namespace weir::control {
+namespace {
+
+namespace ms = measurement::v1;
+
+grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+// Streams one test. The test's thread may outlive the stream, and the other way round.
+class TestStream final : public grpc::ServerWriteReactor<ms::RunTestUpdate> {
+ public:
+  using Box = Outbox<ms::RunTestUpdate>;
+
+  TestStream(SessionManager* manager, const ms::RunTestRequest& request)
+      : outbox_(std::make_shared<Box>(
+            Box::Stream{.write = [this](const ms::RunTestUpdate* update) { StartWrite(update); },
+                        .finish = [this] { Finish(grpc::Status::OK); }})) {
+    std::shared_ptr<Box> outbox = outbox_;
+    absl::StatusOr<std::shared_ptr<ClientSession>> test = manager->RunTest(
+        request, [outbox](ms::RunTestUpdate update) { outbox->Send(std::move(update)); },
+        [outbox] { outbox->Close(); });
+    if (!test.ok()) {
+      ms::RunTestUpdate update;
+      update.mutable_failure()->set_kind(ms::TestFailure::LOCAL);
+      update.mutable_failure()->set_message(std::string(test.status().message()));
+      outbox_->Send(std::move(update));
+      outbox_->Close();
+      return;
+    }
+    std::lock_guard lock(mutex_);
+    test_ = *test;
+    if (cancelled_) test_->Cancel("cancelled");
+  }
+
+  void OnWriteDone(bool ok) override { outbox_->OnWritten(ok); }
+  void OnCancel() override {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (test_ != nullptr) test_->Cancel("cancelled");
+  }
+  void OnDone() override {
+    outbox_->Detach();
+    delete this;
+  }
+
+ private:
+  const std::shared_ptr<Box> outbox_;
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  std::shared_ptr<ClientSession> test_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AdminService::GetNode(grpc::CallbackServerContext* context,
+                                                const ms::GetNodeRequest*, ms::NodeInfo* reply) {
+  *reply = manager_->NodeInfo();
+  return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContext* context,
+                                                      const ms::GetRemoteInfoRequest* request,
+                                                      ms::ServerInfo* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const bool queued = remote_calls_.Submit([this, reactor, reply, remote = request->remote()] {
+    absl::StatusOr<ms::ServerInfo> info = manager_->GetRemoteInfo(remote);
+    if (info.ok()) *reply = *std::move(info);
+    reactor->Finish(ToGrpc(info.status()));
+  });
+  if (!queued) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                 "too many requests to remote servers are under way; try later"));
+  }
+  return reactor;
+}
+
+grpc::ServerWriteReactor<ms::RunTestUpdate>* AdminService::RunTest(
+    grpc::CallbackServerContext*, const ms::RunTestRequest* request) {
+  return new TestStream(manager_, *request);
+}
+
+grpc::ServerUnaryReactor* AdminService::ListSessions(grpc::CallbackServerContext* context,
+                                                     const ms::ListSessionsRequest* request,
+                                                     ms::ListSessionsReply* reply) {
+  absl::StatusOr<std::vector<ms::SessionInfo>> sessions =
+      manager_->List(request->active_only(), request->limit());
+  if (sessions.ok()) reply->mutable_sessions()->Add(sessions->begin(), sessions->end());
+  return Finish(context, sessions.status());
+}
+
+grpc::ServerUnaryReactor* AdminService::ListRecords(grpc::CallbackServerContext* context,
+                                                    const ms::ListRecordsRequest* request,
+                                                    ms::ListRecordsReply* reply) {
+  absl::StatusOr<std::vector<record::v1::Record>> records =
+      store_->ListRecords(request->limit(), request->before_id());
+  if (records.ok()) reply->mutable_records()->Add(records->begin(), records->end());
+  return Finish(context, records.status());
+}
+
+grpc::ServerUnaryReactor* AdminService::GetRecord(grpc::CallbackServerContext* context,
+                                                  const ms::GetRecordRequest* request,
+                                                  ms::GetRecordReply* reply) {
+  absl::StatusOr<record::v1::Record> record = store_->GetRecord(request->record_id());
+  if (record.ok()) *reply->mutable_record() = *std::move(record);
+  return Finish(context, record.status());
+}
+
+}  // namespace weir::control

@@ -1,0 +1,45 @@
+// The local API of this node (proto/README.md section 2.4).
+#ifndef WEIR_CONTROL_API_ADMIN_SERVICE_H_
+#define WEIR_CONTROL_API_ADMIN_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "control/session/manager.h"
+#include "control/session/work_queue.h"
+#include "control/store/store.h"
+#include "measurement/v1/admin.grpc.pb.h"
+
+namespace weir::control {
+
+class AdminService final : public measurement::v1::Admin::CallbackService {
+ public:
+  AdminService(SessionManager* manager, Store* store) : manager_(manager), store_(store) {}
+
+  grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
+                                    const measurement::v1::GetNodeRequest* request,
+                                    measurement::v1::NodeInfo* reply) override;
+  grpc::ServerUnaryReactor* GetRemoteInfo(grpc::CallbackServerContext* context,
+                                          const measurement::v1::GetRemoteInfoRequest* request,
+                                          measurement::v1::ServerInfo* reply) override;
+  grpc::ServerWriteReactor<measurement::v1::RunTestUpdate>* RunTest(
+      grpc::CallbackServerContext* context,
+      const measurement::v1::RunTestRequest* request) override;
+  grpc::ServerUnaryReactor* ListSessions(grpc::CallbackServerContext* context,
+                                         const measurement::v1::ListSessionsRequest* request,
+                                         measurement::v1::ListSessionsReply* reply) override;
+  grpc::ServerUnaryReactor* ListRecords(grpc::CallbackServerContext* context,
+                                        const measurement::v1::ListRecordsRequest* request,
+                                        measurement::v1::ListRecordsReply* reply) override;
+  grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context,
+                                      const measurement::v1::GetRecordRequest* request,
+                                      measurement::v1::GetRecordReply* reply) override;
+
+ private:
+  SessionManager* const manager_;
+  Store* const store_;
+  WorkQueue remote_calls_{2, 16};
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_API_ADMIN_SERVICE_H_

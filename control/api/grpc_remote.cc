@@ -1,0 +1,263 @@
+#include "control/api/grpc_remote.h"
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "control/api/channel_arguments.h"
+#include "control/api/outbox.h"
+#include "control/api/peer_messages.h"
+#include "control/api/read_file.h"
+#include "control/config/config.h"
+#include "control/config/listen_address.h"
+#include "measurement/v1/measurement.grpc.pb.h"
+
+namespace weir::control {
+namespace {
+
+namespace ms = measurement::v1;
+
+constexpr std::chrono::seconds kInfoTimeout{5};
+constexpr std::chrono::seconds kNegotiateTimeout{10};
+
+absl::Status ToStatus(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return absl::OkStatus();
+    case grpc::StatusCode::CANCELLED:
+      return absl::CancelledError(status.error_message());
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return absl::UnavailableError(
+          "no answer; is the address right, and does a firewall let the port through?");
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::UnimplementedError(
+          "what answers there does not serve weir.measurement.v1; is it a Weir server of this "
+          "version?");
+    default:
+      return absl::UnavailableError(
+          absl::StrCat("cannot be reached: ", status.error_message(),
+                       "; is weir-control running there, with this api.listen and a certificate "
+                       "this node trusts?"));
+  }
+}
+
+// The client's half of Run. Deletes itself when gRPC is done with it.
+class ClientStream final : public grpc::ClientBidiReactor<ms::RunRequest, ms::RunReply> {
+ public:
+  using Box = Outbox<ms::RunRequest>;
+
+  ClientStream(std::shared_ptr<ms::Measurement::Stub> stub, std::shared_ptr<Session> session)
+      : stub_(std::move(stub)),
+        session_(std::move(session)),
+        outbox_(std::make_shared<Box>(
+            Box::Stream{.write = [this](const ms::RunRequest* message) { StartWrite(message); },
+                        .finish =
+                            [this] {
+                              // Nothing of interest follows a session's end.
+                              context_.TryCancel();
+                              RemoveHold();
+                            }})) {}
+
+  std::shared_ptr<Box> Start() {
+    std::shared_ptr<Box> outbox = outbox_;
+    stub_->async()->Run(&context_, this);
+    AddHold();  // Writes and reads are started from the session's thread.
+    StartRead(&reply_);
+    StartCall();
+    return outbox;
+  }
+
+  void Read() { StartRead(&reply_); }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      session_->mailbox().Post(PeerGone{});
+    } else if (std::optional<PeerMessage> body = FromStream(std::move(reply_))) {
+      session_->mailbox().Post(PeerSaid{*std::move(body)});
+    } else {
+      StartRead(&reply_);  // A newer server's message.
+    }
+  }
+  void OnWriteDone(bool ok) override { outbox_->OnWritten(ok); }
+  void OnDone(const grpc::Status&) override {
+    outbox_->Detach();
+    delete this;
+  }
+
+ private:
+  const std::shared_ptr<ms::Measurement::Stub> stub_;
+  const std::shared_ptr<Session> session_;
+  const std::shared_ptr<Box> outbox_;
+  grpc::ClientContext context_;
+  ms::RunReply reply_;
+};
+
+class ClientLink final : public PeerLink {
+ public:
+  ClientLink(ClientStream* stream, std::shared_ptr<ClientStream::Box> outbox)
+      : stream_(stream), outbox_(std::move(outbox)) {}
+  ~ClientLink() override { outbox_->Close(); }
+
+  void Send(PeerMessage body) override {
+    ms::RunRequest message;
+    ToStream(std::move(body), &message);
+    outbox_->Send(std::move(message));
+  }
+  void Next() override {
+    outbox_->IfAttached([this] { stream_->Read(); });
+  }
+  void Close() override { outbox_->Close(); }
+
+ private:
+  ClientStream* const stream_;  // Valid while the outbox is attached.
+  const std::shared_ptr<ClientStream::Box> outbox_;
+};
+
+class GrpcRemote final : public Remote {
+ public:
+  explicit GrpcRemote(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(ms::Measurement::NewStub(channel)) {}
+
+  absl::StatusOr<ms::ServerInfo> GetServerInfo() override {
+    ms::GetServerInfoRequest request;
+    request.set_protocol_version(1);
+    ms::ServerInfo info;
+    const absl::Status status = Call(kInfoTimeout, [&](grpc::ClientContext* context) {
+      return stub_->GetServerInfo(context, request, &info);
+    });
+    if (!status.ok()) return status;
+    return info;
+  }
+
+  absl::StatusOr<ms::NegotiateReply> Negotiate(const ms::NegotiateRequest& request) override {
+    ms::NegotiateReply reply;
+    const absl::Status status = Call(kNegotiateTimeout, [&](grpc::ClientContext* context) {
+      return stub_->Negotiate(context, request, &reply);
+    });
+    if (!status.ok()) return status;
+    return reply;
+  }
+
+  std::shared_ptr<PeerLink> Run(std::shared_ptr<Session> session) override {
+    auto* stream = new ClientStream(stub_, std::move(session));
+    std::shared_ptr<ClientStream::Box> outbox = stream->Start();
+    return std::make_shared<ClientLink>(stream, std::move(outbox));
+  }
+
+  void Cancel() override {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (under_way_ != nullptr) under_way_->TryCancel();
+  }
+
+ private:
+  template <typename Rpc>
+  absl::Status Call(std::chrono::seconds timeout, Rpc rpc) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    {
+      std::lock_guard lock(mutex_);
+      if (cancelled_) return absl::CancelledError("cancelled");
+      under_way_ = &context;
+    }
+    const grpc::Status status = rpc(&context);
+    std::lock_guard lock(mutex_);
+    under_way_ = nullptr;
+    return ToStatus(status);
+  }
+
+  const std::shared_ptr<ms::Measurement::Stub> stub_;
+  std::mutex mutex_;
+  bool cancelled_ = false;
+  grpc::ClientContext* under_way_ = nullptr;
+};
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const config::v1::Client& client, const ms::RemoteServer& remote, const std::string& host) {
+  if (remote.plaintext()) {
+    if (!ListenAddress{host, 0}.IsLoopback()) {
+      return absl::InvalidArgumentError(
+          "remote.plaintext: only to this host (127.0.0.1, ::1, localhost); use TLS");
+    }
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions options;
+  const std::string& ca = remote.ca_file().empty() ? client.ca() : remote.ca_file();
+  for (const auto& [path, text] : {std::pair(&ca, &options.pem_root_certs),
+                                   std::pair(&client.tls_certificate(), &options.pem_cert_chain),
+                                   std::pair(&client.tls_key(), &options.pem_private_key)}) {
+    if (path->empty()) continue;
+    absl::StatusOr<std::string> read = ReadFile(*path);
+    if (!read.ok()) return absl::InvalidArgumentError(read.status().message());
+    *text = *std::move(read);
+  }
+  return grpc::SslCredentials(options);
+}
+
+}  // namespace
+
+absl::StatusOr<RemoteAddress> ParseRemoteAddress(const std::string& text) {
+  const absl::Status bad = absl::InvalidArgumentError(absl::StrCat(
+      "remote.address \"", text, "\" is not host, host:port or [IPv6]:port (1 to 65535)"));
+  RemoteAddress address;
+  std::string port;
+  if (!text.empty() && text.front() == '[') {
+    const size_t close = text.find(']');
+    if (close == std::string::npos) return bad;
+    address.host = text.substr(1, close - 1);
+    if (close + 1 < text.size()) {
+      if (text[close + 1] != ':') return bad;
+      port = text.substr(close + 2);
+      if (port.empty()) return bad;
+    }
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {
+    const size_t colon = text.find(':');
+    address.host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+    if (port.empty()) return bad;
+  } else {
+    address.host = text;  // A name, IPv4, or IPv6 without brackets.
+  }
+  uint32_t number = kDefaultApiPort;
+  if (!port.empty() && (!absl::SimpleAtoi(port, &number) || number == 0 || number > 65535)) {
+    return bad;
+  }
+  const bool v6 = address.host.find(':') != std::string::npos;
+  const std::string allowed = v6 ? "0123456789abcdefABCDEF:.%" : "";
+  const bool plain = std::all_of(address.host.begin(), address.host.end(), [&](char c) {
+    return v6 ? allowed.find(c) != std::string::npos
+              : absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' ||
+                    c == '_';
+  });
+  if (address.host.empty() || !plain) return bad;
+  address.target =
+      v6 ? absl::StrCat("[", address.host, "]:", number) : absl::StrCat(address.host, ":", number);
+  return address;
+}
+
+ConnectRemote MakeConnectRemote(const config::v1::Client& client) {
+  return [client](const ms::RemoteServer& remote) -> absl::StatusOr<std::unique_ptr<Remote>> {
+    absl::StatusOr<RemoteAddress> address = ParseRemoteAddress(remote.address());
+    if (!address.ok()) return address.status();
+    auto credentials = Credentials(client, remote, address->host);
+    if (!credentials.ok()) return credentials.status();
+    grpc::ChannelArguments arguments;
+    ForEachKeepaliveArgument(
+        [&arguments](const char* name, int value) { arguments.SetInt(name, value); });
+    // A connection of an earlier test may be half dead: each has its own.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // Tests go where they are sent, not through a web proxy.
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    return std::make_unique<GrpcRemote>(
+        grpc::CreateCustomChannel(address->target, *credentials, arguments));
+  };
+}
+
+}  // namespace weir::control
