@@ -48,8 +48,6 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds) {
   const dataplane::FlowSpec spec = SenderSpec(payload);
   dataplane::TxFlow flow(spec, 0, {{spec, payload, kSenderMac, kReceiverMac, 0}}, clock.tsc_hz());
   flow.gate.allow_until_tsc = UINT64_MAX;
-  flow.gate.packet_allowance = UINT64_MAX;
-  flow.Arm(dataplane::ReadTsc());
 
   const dataplane::TxQueue queue{0, 0, pool->get()};
   const dataplane::ClockLine line = clock.Line();

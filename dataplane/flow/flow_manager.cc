@@ -187,8 +187,7 @@ Result<const Flow*> FlowManager::Arm(uint32_t slot, uint32_t generation) {
       std::make_unique<TxFlow>(flow.spec, flow.worker, std::move(templates), env_.clock.tsc_hz());
   flow.armed_ns = SteadyNs();
   flow.lease.Arm(flow.armed_ns);
-  flow.tx->Arm(ReadTsc());
-  TickTx(flow, flow.armed_ns);  // Opens the gate and sends the first beacon.
+  TickTx(flow, flow.armed_ns);  // Sends the first beacon: its feedback opens the gate.
   flow.state = v1::RUNNING;
   MarkDirty(flow);
   PublishStatus(flow);
@@ -359,10 +358,9 @@ void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
   const PeerLease::Phase phase = flow.lease.Tick(now_ns);
   TxGate& gate = flow.tx->gate;
   gate.rate_shift.store(flow.lease.rate_shift(), std::memory_order_relaxed);
-  gate.packet_allowance.store(flow.lease.packet_allowance(), std::memory_order_relaxed);
-  const uint64_t until = std::min(flow.lease.allow_until_ns(), control_lease_ns_);
-  const uint64_t left = until > now_ns ? until - now_ns : 0;
-  gate.allow_until_tsc.store(ReadTsc() + env_.clock.CyclesOf(left), std::memory_order_relaxed);
+  const uint64_t until = std::min(flow.lease.load_until_ns(), control_lease_ns_);
+  gate.allow_until_tsc.store(until > now_ns ? ReadTsc() + env_.clock.CyclesOf(until - now_ns) : 0,
+                             std::memory_order_relaxed);
 
   if (phase == PeerLease::Phase::kLost) {
     End(flow, v1::END_FEEDBACK_LOST);

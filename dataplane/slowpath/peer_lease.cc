@@ -16,7 +16,7 @@ static_assert(64 * wire::kBeaconIntervalNs >= wire::kNonceLifetimeNs);
 
 void PeerLease::Arm(uint64_t now_ns) {
   *this = PeerLease();
-  allow_until_ns_ = now_ns + wire::kFirstFeedbackNs;
+  lease_until_ns_ = now_ns + wire::kFirstFeedbackNs;
   next_beacon_ns_ = now_ns;
 }
 
@@ -46,17 +46,17 @@ bool PeerLease::Renew(uint64_t counter, uint64_t nonce, uint64_t now_ns) {
     next_beacon_ns_ = now_ns;
   }
   phase_ = Phase::kHeld;
-  allow_until_ns_ = now_ns + wire::kPeerLeaseNs;
+  lease_until_ns_ = now_ns + wire::kPeerLeaseNs;
   return true;
 }
 
 PeerLease::Phase PeerLease::Tick(uint64_t now_ns) {
   switch (phase_) {
     case Phase::kUnconfirmed:
-      if (now_ns >= allow_until_ns_) phase_ = Phase::kLost;
+      if (now_ns >= lease_until_ns_) phase_ = Phase::kLost;
       break;
     case Phase::kHeld:
-      if (now_ns >= allow_until_ns_) {
+      if (now_ns >= lease_until_ns_) {
         phase_ = Phase::kPaused;
         paused_ns_ = now_ns;
         next_beacon_ns_ = now_ns;
@@ -73,10 +73,6 @@ PeerLease::Phase PeerLease::Tick(uint64_t now_ns) {
       break;
   }
   return phase_;
-}
-
-uint64_t PeerLease::packet_allowance() const {
-  return phase_ == Phase::kUnconfirmed ? wire::kUnconfirmedPackets : UINT64_MAX;
 }
 
 }  // namespace weir::dataplane

@@ -13,7 +13,7 @@ namespace weir::dataplane {
 class PeerLease {
  public:
   enum class Phase : uint8_t {
-    kUnconfirmed,  // Armed, no feedback yet: a few packets only.
+    kUnconfirmed,  // Armed, no feedback yet: beacons only.
     kHeld,
     kPaused,  // Ran out: no load, probing.
     kLost,    // Silent for too long: the flow ends.
@@ -32,10 +32,8 @@ class PeerLease {
   Phase Tick(uint64_t now_ns);
 
   Phase phase() const { return phase_; }
-  // Load may leave until then.
-  uint64_t allow_until_ns() const { return allow_until_ns_; }
-  // Total packets that may leave.
-  uint64_t packet_allowance() const;
+  // Test packets may leave until then; 0 before the first feedback.
+  uint64_t load_until_ns() const { return phase_ == Phase::kHeld ? lease_until_ns_ : 0; }
   // The rate is divided by 2^shift: 2 on resuming, less by one each second.
   uint32_t rate_shift() const { return rate_shift_; }
   uint64_t pauses() const { return pauses_; }
@@ -48,7 +46,7 @@ class PeerLease {
 
   Phase phase_ = Phase::kUnconfirmed;
   uint32_t rate_shift_ = 0;
-  uint64_t allow_until_ns_ = 0;
+  uint64_t lease_until_ns_ = 0;
   uint64_t next_beacon_ns_ = 0;
   uint64_t paused_ns_ = 0;
   uint64_t resumed_ns_ = 0;

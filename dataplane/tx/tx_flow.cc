@@ -54,9 +54,10 @@ TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate
   counters_.worker = worker;
 }
 
-void TxFlow::Arm(uint64_t start_tsc) {
-  pacer_.Start(start_tsc, max_lag_cycles_);
-  end_tsc_ = start_tsc + duration_cycles_;
+void TxFlow::Start(uint64_t now_tsc) {
+  started_ = true;
+  pacer_.Start(now_tsc, max_lag_cycles_);
+  end_tsc_ = now_tsc + duration_cycles_;
 }
 
 uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
@@ -71,6 +72,10 @@ uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
     return 0;
   }
   const bool open = now < gate.allow_until_tsc.load(std::memory_order_relaxed);
+  if (!started_) [[unlikely]] {
+    if (!open) return 0;
+    Start(now);
+  }
   if (!open || (paced_ && pacer_.TooLate(pacer_.At(now)))) [[unlikely]] {
     GiveUpUntil(pacer_.At(now));
     if (!open) return 0;
@@ -84,9 +89,7 @@ uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
 // Chooses the packets that are due and allowed, and moves the deadline behind them.
 void TxFlow::PlanBurst(uint64_t now_tsc, Plan* plan) {
   const PaceTime now = paced_ ? pacer_.At(now_tsc) : 0;
-  const uint32_t shift = gate.rate_shift.load(std::memory_order_relaxed);
-  const uint64_t allowance =
-      std::min(packet_limit_, gate.packet_allowance.load(std::memory_order_relaxed));
+  plan->rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
   uint64_t packets = counters_.packets;
   uint64_t bytes = counters_.bytes;
   while (plan->count < kTxBurst && pacer_.Due(now)) {
@@ -98,12 +101,11 @@ void TxFlow::PlanBurst(uint64_t now_tsc, Plan* plan) {
       }
       return;
     }
-    if (packets >= allowance) return;
     plan->due[plan->count] = pacer_.due();
     plan->size[plan->count] = size;
     ++plan->count;
     ++packets;
-    pacer_.Advance(IntervalOf(size) << shift);
+    pacer_.Advance(IntervalOf(size) << plan->rate_shift);
     NextSize();
   }
 }
@@ -141,6 +143,8 @@ uint32_t TxFlow::Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLin
     if (counters_.packets == 0) counters_.first_ns = stamp_ns;
     counters_.last_ns = stamp_ns;
     counters_.packets += sent;
+    // At a reduced rate each packet stands for 2^shift that were due.
+    if (count_unsent_) counters_.unsent += uint64_t{sent} * ((1u << plan.rate_shift) - 1);
   }
   if (sent < plan.count) [[unlikely]] {
     // The rest keep their numbers and stay due.

@@ -18,12 +18,12 @@ namespace weir::dataplane {
 
 inline constexpr uint32_t kTxBurst = 32;
 
-// Written by the main lcore, read by the worker before each burst. It closes by itself: when
-// the main lcore no longer extends allow_until, the load is zero.
+// Written by the main lcore, read by the worker before each burst. It is closed until the
+// receiver's first feedback, and closes by itself: when the main lcore no longer extends
+// allow_until, the load is zero.
 struct alignas(shm::kCacheLine) TxGate {
-  std::atomic<uint64_t> allow_until_tsc{0};   // The earlier end of control and peer lease.
-  std::atomic<uint64_t> packet_allowance{0};  // Total packets that may leave.
-  std::atomic<uint32_t> rate_shift{0};        // Rate is divided by 2^shift.
+  std::atomic<uint64_t> allow_until_tsc{0};  // The earlier end of control and peer lease.
+  std::atomic<uint32_t> rate_shift{0};       // Rate is divided by 2^shift.
   std::atomic<bool> stop{false};
 };
 
@@ -41,10 +41,8 @@ class TxFlow {
   TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
          uint64_t tsc_hz);
 
-  // Main lcore, before the worker sees the flow.
-  void Arm(uint64_t start_tsc);
-
-  // Sends what is due, at most one burst. Returns the packets that left.
+  // Sends what is due, at most one burst. Returns the packets that left. The flow's duration
+  // begins when the gate is first found open.
   uint32_t Send(const TxQueue& queue, const ClockLine& clock);
 
   // Copies the counters to the flow's cell if they changed.
@@ -66,8 +64,10 @@ class TxFlow {
     PaceTime due[kTxBurst];
     uint32_t size[kTxBurst];  // Index into templates_.
     uint32_t count = 0;
+    uint32_t rate_shift = 0;
   };
 
+  void Start(uint64_t now_tsc);
   void PlanBurst(uint64_t now_tsc, Plan* plan);
   uint32_t Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
                     const Plan& plan);
@@ -82,8 +82,9 @@ class TxFlow {
   // Hot: worker only.
   alignas(shm::kCacheLine) shm::TxCounters counters_{};
   Pacer pacer_;
-  uint64_t end_tsc_ = 0;
+  uint64_t end_tsc_ = UINT64_MAX;  // Until started.
   uint32_t cycle_at_ = 0;
+  bool started_ = false;
   bool paced_;
   bool count_unsent_;
   bool dirty_ = true;

@@ -105,7 +105,6 @@ inline constexpr uint64_t kNonceLifetimeNs = 3'000'000'000;
 inline constexpr uint64_t kFeedbackIntervalNs = 10'000'000;
 inline constexpr uint64_t kPeerLeaseNs = 250'000'000;
 inline constexpr uint64_t kFirstFeedbackNs = 2'000'000'000;
-inline constexpr uint32_t kUnconfirmedPackets = 32;  // Before the first feedback.
 inline constexpr uint64_t kProbeIntervalNs = 100'000'000;
 inline constexpr uint64_t kProbeTimeNs = 2'000'000'000;
 

@@ -22,8 +22,8 @@ class PeerLeaseTest : public ::testing::Test {
   PeerLease lease_;
 };
 
-TEST_F(PeerLeaseTest, BeforeTheFirstFeedback32PacketsAnd2Seconds) {
-  EXPECT_EQ(lease_.packet_allowance(), 32u);
+TEST_F(PeerLeaseTest, BeforeTheFirstFeedbackNoLoadAnd2Seconds) {
+  EXPECT_EQ(lease_.load_until_ns(), 0u);
   EXPECT_EQ(lease_.Tick(kStart + 1999 * kMs), Phase::kUnconfirmed);
   EXPECT_EQ(lease_.Tick(kStart + 2000 * kMs), Phase::kLost);
   EXPECT_FALSE(lease_.Renew(1, 42, kStart + 2001 * kMs));
@@ -31,10 +31,10 @@ TEST_F(PeerLeaseTest, BeforeTheFirstFeedback32PacketsAnd2Seconds) {
 
 TEST_F(PeerLeaseTest, EachFeedbackHoldsFor250Milliseconds) {
   ASSERT_TRUE(lease_.Renew(1, 42, kStart + 10 * kMs));
-  EXPECT_EQ(lease_.packet_allowance(), UINT64_MAX);
-  EXPECT_EQ(lease_.allow_until_ns(), kStart + 260 * kMs);
+  EXPECT_EQ(lease_.load_until_ns(), kStart + 260 * kMs);
   EXPECT_EQ(lease_.Tick(kStart + 259 * kMs), Phase::kHeld);
   EXPECT_EQ(lease_.Tick(kStart + 260 * kMs), Phase::kPaused);
+  EXPECT_EQ(lease_.load_until_ns(), 0u);
   EXPECT_EQ(lease_.pauses(), 1u);
 }
 
