@@ -81,25 +81,24 @@ def build(directory: str, options: str, targets: list[str]) -> bool:
     return subprocess.run(["bash", "-c", command, "build", directory, options, *targets], cwd=ROOT).returncode == 0
 
 
+def introspect(directory: str, what: str) -> list[dict]:
+    described = subprocess.run(
+        ["meson", "introspect", f"--{what}", str(ROOT / directory)], stdout=subprocess.PIPE, check=True
+    )
+    return json.loads(described.stdout)
+
+
 def meson_tests(suite: Suite) -> list[dict]:
     """The executables of a suite, as meson describes them."""
-    described = subprocess.run(
-        ["meson", "introspect", "--tests", str(ROOT / suite.build)], stdout=subprocess.PIPE, check=True
-    )
-    return [
-        test
-        for test in json.loads(described.stdout)
-        if any(name in suite.meson for full in test["suite"] for name in [full.split(":")[-1]])
-    ]
+    wanted = {f"weir:{name}" for name in suite.meson}
+    return [test for test in introspect(suite.build, "tests") if wanted & set(test["suite"])]
 
 
-def asan_targets() -> list[str]:
-    """Only what the sanitized suites run. Needs build-asan to be set up."""
-    suite = next(suite for suite in SUITES if suite.name == "asan")
-    names = {os.path.relpath(test["cmd"][0], ROOT / suite.build) for test in meson_tests(suite)}
-    for test in meson_tests(suite):
-        names.update(os.path.relpath(path, ROOT / suite.build) for path in test.get("depends_files", []))
-    return sorted(names)
+def targets_of(suite: Suite) -> list[str]:
+    """What the suite's executables need, and nothing else. The directory must be set up."""
+    needed = {target for test in meson_tests(suite) for target in test["depends"]}
+    built = [target for target in introspect(suite.build, "targets") if target["id"] in needed]
+    return sorted(os.path.relpath(name, ROOT / suite.build) for target in built for name in target["filename"])
 
 
 def run_bounded(command: list[str], environment: dict, timeout_s: int, output) -> int:
@@ -189,9 +188,9 @@ def main() -> int:
             if not suites:
                 continue
             print(f"==> building {directory}/", flush=True)
-            targets = []
+            targets = []  # All of them.
             if directory == "build-asan" and build(directory, options, ["build.ninja"]):
-                targets = asan_targets()
+                targets = [target for suite in suites for target in targets_of(suite)]
             if not build(directory, options, targets):
                 total += Count(failed=1)
                 continue
