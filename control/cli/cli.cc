@@ -1,0 +1,210 @@
+#include "control/cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+
+#include "control/cli/completion.h"
+#include "control/cli/query_commands.h"
+#include "control/cli/test_command.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr char kExitCodes[] =
+    "--json and --admin may stand anywhere.\n"
+    "Exit codes: 0 ok, 1 internal error, 2 usage, 3 refused by policy, 4 server or local\n"
+    "weir-control unreachable, 5 aborted, 6 other protocol version, 7 local dataplane or\n"
+    "store failed.";
+
+constexpr char kTestHelp[] =
+    "Examples:\n"
+    "  weir test lab.example.net --rate 1G                    both directions for 10 s\n"
+    "  weir test lab.example.net --direction down --rate max --duration 30s\n"
+    "  weir test 192.0.2.1:4040 --payload imix --streams 4 --json > result.json\n"
+    "  weir test lab.example.net --port af_packet:eth1,ip4=198.51.100.2/24,gw4=198.51.100.1\n"
+    "      no daemon needed: starts a dataplane on eth1 for the length of the test (as root)\n"
+    "\n"
+    "Rates are bit/s at the IP layer. The server may grant less than you ask for; it says which\n"
+    "rule did so. Ctrl-C ends the test and shows what was measured.\n"
+    "\n";
+
+class Parser {
+ public:
+  explicit Parser(std::string* chosen_admin, bool* json) : json_(json) {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "weir " WEIR_VERSION);
+    app_.failure_message([](const CLI::App* app, const CLI::Error& error) {
+      const CLI::App* at = app;
+      std::string path = "weir";
+      while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        path += " " + at->get_name();
+      }
+      return std::string("weir: ") + error.what() + "; see " + path + " --help\n";
+    });
+    app_.add_option("--admin", *chosen_admin, "Admin socket of the weir-control to use")
+        ->type_name("SOCKET")
+        ->capture_default_str();
+    app_.footer(std::string("Start with `weir info`, then `weir test SERVER`.\n\n") + kExitCodes);
+    app_.fallthrough();
+    AddJson(&app_);
+  }
+
+  CLI::App* Add(CLI::App* parent, const char* name, const char* help, const char* footer,
+                std::function<ExitCode()> run = nullptr) {
+    CLI::App* command = parent->add_subcommand(name, help);
+    command->footer(footer);
+    command->fallthrough();
+    if (run) {
+      command->callback([this, run = std::move(run)] { run_ = run; });
+    } else {
+      command->require_subcommand(1);
+    }
+    return command;
+  }
+
+  CLI::App& app() { return app_; }
+  const std::function<ExitCode()>& run() const { return run_; }
+
+ private:
+  void AddJson(CLI::App* app) {
+    app->add_flag("--json", *json_,
+                  "Machine-readable output: protobuf's canonical JSON, one object");
+  }
+
+  CLI::App app_{"Measures network paths between Weir servers.", "weir"};
+  bool* const json_;
+  std::function<ExitCode()> run_;
+};
+
+void AddRemoteFlags(CLI::App* command, std::string* ca, bool* plaintext) {
+  command->add_option("--ca", *ca, "PEM file of the CA that signed the server's certificate")
+      ->type_name("FILE");
+  command->add_flag("--plaintext", *plaintext, "Speak without TLS; only to a loopback address");
+}
+
+void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode()>& run) {
+  static const std::string footer = std::string(kTestHelp) + kExitCodes;
+  CLI::App* test =
+      parser->Add(&parser->app(), "test", "Measure the path to a server", footer.c_str(), run);
+  test->add_option("SERVER", options->server, "HOST, HOST:PORT or [IPv6]:PORT; default port 4040")
+      ->required();
+  test->add_option("--direction", options->direction,
+                   "down (server to you), up, or both at the same time")
+      ->type_name("WAY")
+      ->capture_default_str();
+  test->add_option("--rate", options->rate, "Load of each direction: 5G, 200M, 1.5G or max")
+      ->type_name("RATE")
+      ->capture_default_str();
+  test->add_option("--duration", options->duration, "Length of the test: 10s, 500ms or 1m")
+      ->type_name("TIME")
+      ->capture_default_str();
+  test->add_option("--payload", options->payload,
+                   "UDP payload: bytes from 18, or imix; default: what fills a 1518-byte frame")
+      ->type_name("SIZE");
+  test->add_option("--streams", options->streams, "Flows that share the rate of a direction")
+      ->type_name("N")
+      ->capture_default_str();
+  test->add_option("--ip", options->ip, "IP version: 4 or 6")
+      ->type_name("4|6")
+      ->capture_default_str();
+  test->add_option("--dscp", options->dscp, "DSCP of the test packets, 0 to 63")
+      ->type_name("N")
+      ->capture_default_str();
+  test->add_option("--port", options->port,
+                   "A port of the running dataplane, or DRIVER:DEVICE[,key=value...] to start one "
+                   "for this test")
+      ->type_name("PORT");
+  AddRemoteFlags(test, &options->ca, &options->plaintext);
+  test->add_option("--experiment", options->experiment,
+                   "Registered experiment this test is part of")
+      ->type_name("NAME");
+  test->add_option("--purpose", options->purpose,
+                   "What the test is for, as the server's policy names it")
+      ->type_name("NAME");
+  test->add_option("--access-token", options->access_token, "Token the server's operator gave you")
+      ->type_name("TOKEN");
+  test->add_flag("--accept-notice", options->accept_notice,
+                 "You have read what the server collects (weir info SERVER) and agree");
+}
+
+}  // namespace
+
+int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, std::ostream& out,
+           std::ostream& err, Interrupt* interrupt) {
+  Context context{.terminal = terminal, .out = out, .err = err, .interrupt = *interrupt};
+  TestOptions test;
+  InfoOptions info;
+  SessionsOptions sessions;
+  RecordsOptions records;
+  std::string record_id, shell;
+  std::vector<std::string> files;
+
+  Parser parser(&context.admin, &context.json);
+  CLI::App* root = &parser.app();
+  AddTest(&parser, &test, [&] { return RunTest(context, test); });
+
+  CLI::App* command =
+      parser.Add(root, "info", "Show a server, or this node",
+                 "Examples:\n"
+                 "  weir info                      this node: ports, sessions, policy\n"
+                 "  weir info lab.example.net      a server: who runs it, what it\n"
+                 "                                 collects, what it allows",
+                 [&] { return ShowInfo(context, info); });
+  command->add_option("SERVER", info.server, "HOST, HOST:PORT or [IPv6]:PORT; default: this node");
+  AddRemoteFlags(command, &info.ca, &info.plaintext);
+
+  command = parser.Add(root, "sessions", "List this node's sessions, newest first",
+                       "Example:\n  weir sessions --active --json",
+                       [&] { return ListSessions(context, sessions); });
+  command->add_flag("--active", sessions.active_only, "Only those that have not ended");
+  command->add_option("--limit", sessions.limit, "At most this many; default 100")->type_name("N");
+
+  CLI::App* group =
+      parser.Add(root, "records", "Look at stored results",
+                 "Examples:\n  weir records list --limit 10\n"
+                 "  weir records show 0192f0c8-6b7a-7e4e-9d3a-4f1f5a2b7c10-down --json");
+  command = parser.Add(group, "list", "List records, newest first",
+                       "Example, the next page:\n  weir records list --before RECORD_ID",
+                       [&] { return ListRecords(context, records); });
+  command->add_option("--limit", records.limit, "At most this many; default 100")->type_name("N");
+  command->add_option("--before", records.before_id, "Only records older than this one")
+      ->type_name("RECORD_ID");
+  command = parser.Add(group, "show", "Show one record with its intervals",
+                       "Example:\n  weir records show RECORD_ID",
+                       [&] { return ShowRecord(context, record_id); });
+  command->add_option("RECORD_ID", record_id, "As `weir records list` prints it")->required();
+
+  group =
+      parser.Add(root, "policy", "Work with policy files", "Example:\n  weir policy check FILE");
+  command =
+      parser.Add(group, "check", "Check policy files: faults, and rules that can never decide",
+                 "Exit code 0 if weir-control would start with every file and each of its\n"
+                 "rules can be reached, else 2.",
+                 [&] { return CheckPolicy(context, files); });
+  command->add_option("FILE", files, "Policy files (protobuf text format)")->required();
+
+  command = parser.Add(root, "completion", "Print a completion script for your shell",
+                       "Examples:\n"
+                       "  source <(weir completion bash)\n"
+                       "  weir completion fish > ~/.config/fish/completions/weir.fish",
+                       [&] {
+                         out << CompletionScript(*root, shell) << std::flush;
+                         return ExitCode::kOk;
+                       });
+  command->add_option("SHELL", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    root->parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    const bool asked = root->exit(error, out, err) == 0;  // --help and --version.
+    return static_cast<int>(asked ? ExitCode::kOk : ExitCode::kUsage);
+  }
+  return static_cast<int>(parser.run()());
+}
+
+}  // namespace weir::cli

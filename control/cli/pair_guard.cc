@@ -1,0 +1,152 @@
+#include "control/cli/pair_guard.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <vector>
+
+#include "control/cli/programs.h"
+
+namespace weir::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kStartTimeout{60};  // A NIC's link may take its time.
+constexpr std::chrono::seconds kStopTimeout{5};
+constexpr int kPollMs = 20;
+
+constexpr int kNotRun = 127;
+
+// Hugepages that this process could have; without any the dataplane must be told.
+bool HaveFreeHugepages() {
+  std::error_code error;
+  for (const auto& size : std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
+    long pages = 0;
+    if (std::ifstream(size.path() / "free_hugepages") >> pages && pages > 0) return true;
+  }
+  return false;
+}
+
+class Daemon {
+ public:
+  Daemon(std::string name, std::string directory)
+      : name_(std::move(name)), directory_(std::move(directory)) {}
+
+  const std::string& name() const { return name_; }
+
+  void Start(std::vector<std::string> arguments) {
+    const auto program = FindProgram(name_);
+    const std::string log = directory_ + "/" + name_ + ".log";
+    arguments.insert(arguments.begin(), program.value_or(name_));
+    std::vector<char*> raw;
+    for (std::string& argument : arguments) raw.push_back(argument.data());
+    raw.push_back(nullptr);
+    const pid_t guard = getpid();
+    pid_ = fork();
+    if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != guard) _exit(kNotRun);
+    const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
+    const int null = open("/dev/null", O_RDONLY);
+    dup2(null, STDIN_FILENO);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execv(raw[0], raw.data());
+    std::fprintf(stderr, "cannot run %s: it is neither beside weir nor in PATH\n", raw[0]);
+    _exit(kNotRun);
+  }
+
+  // The exit code (128 and the signal's number if one ended it) once it has ended.
+  std::optional<int> Ended() {
+    if (pid_ <= 0) return code_;
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
+    pid_ = -1;
+    code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return code_;
+  }
+
+  void Stop() {
+    for (int signal : {SIGTERM, SIGKILL}) {
+      if (Ended()) return;
+      kill(pid_, signal);
+      const auto deadline = steady_clock::now() + kStopTimeout;
+      while (!Ended() && steady_clock::now() < deadline) usleep(kPollMs * 1000);
+    }
+  }
+
+ private:
+  const std::string name_;
+  const std::string directory_;
+  pid_t pid_ = -1;
+  std::optional<int> code_ = kNotRun;
+};
+
+// True when standard input's other end has closed: `weir` has ended.
+bool Abandoned(int timeout_ms) {
+  pollfd life = {STDIN_FILENO, POLLIN, 0};
+  if (poll(&life, 1, timeout_ms) <= 0) return false;
+  char byte;
+  return read(STDIN_FILENO, &byte, 1) <= 0;
+}
+
+void Report(const std::string& line) {
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, line.data(), line.size());
+}
+
+bool IsSocket(const std::string& path) {
+  struct stat info = {};
+  return stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
+}
+
+// Waits until the daemon has made its socket. False if that will not be.
+bool AwaitSocket(Daemon* daemon, const std::string& socket) {
+  const auto deadline = steady_clock::now() + kStartTimeout;
+  while (!IsSocket(socket)) {
+    const auto code = daemon->Ended();
+    if (code || steady_clock::now() > deadline) {
+      Report("failed " + daemon->name() + " " + std::to_string(code.value_or(0)) + "\n");
+      return false;
+    }
+    if (Abandoned(kPollMs)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int RunPairGuard(const std::string& directory, const std::string& device) {
+  setsid();  // A Ctrl-C is for `weir`, which ends the test before it lets go of us.
+  for (int signal : {SIGINT, SIGHUP, SIGTERM, SIGPIPE}) ::signal(signal, SIG_IGN);
+
+  Daemon dataplane("weir-dataplane", directory);
+  Daemon control("weir-control", directory);
+  std::vector<std::string> arguments{
+      "--socket", directory + "/dataplane.sock", "--port", "data=" + device, "--flows", "1024"};
+  if (!HaveFreeHugepages()) arguments.emplace_back("--no-huge");
+  dataplane.Start(arguments);
+  if (AwaitSocket(&dataplane, directory + "/dataplane.sock")) {
+    control.Start({"--config", directory + "/control.textproto", "--allow-plaintext"});
+    if (AwaitSocket(&control, directory + "/admin.sock")) Report("ready\n");
+  }
+  while (!Abandoned(-1)) {
+  }
+  control.Stop();
+  dataplane.Stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
+  return 0;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,121 @@
+#include "control/cli/query_commands.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "control/cli/json.h"
+#include "control/cli/programs.h"
+#include "control/cli/render_list.h"
+#include "control/cli/render_server.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr int kDeadlineSeconds = 30;
+
+// One unary call and its rendering.
+template <typename Request, typename Reply, typename Render>
+ExitCode Query(const Context& context, const std::string& what,
+               grpc::Status (AdminStub::*method)(grpc::ClientContext*, const Request&, Reply*),
+               const Request& request, Render render) {
+  auto admin = ConnectAdmin(context.admin);
+  if (const auto* failure = std::get_if<Failure>(&admin)) return Report(context, *failure);
+  grpc::ClientContext call;
+  SetDeadline(&call, kDeadlineSeconds);
+  context.interrupt.OnRequest([&call] { call.TryCancel(); });
+  Reply reply;
+  const grpc::Status status =
+      (std::get<std::unique_ptr<AdminStub>>(admin).get()->*method)(&call, request, &reply);
+  context.interrupt.Clear();
+  if (context.interrupt.requested()) return Report(context, {ExitCode::kAborted, "interrupted"});
+  if (!status.ok()) return Report(context, ExplainStatus(status, what));
+  context.out << render(reply) << std::flush;
+  return ExitCode::kOk;
+}
+
+template <typename Reply>
+std::string JsonLine(const Reply& reply) {
+  return ToJson(reply) + "\n";
+}
+
+}  // namespace
+
+ExitCode ShowInfo(const Context& context, const InfoOptions& options) {
+  if (options.server.empty()) {
+    return Query(context, "cannot ask this node", &AdminStub::GetNode,
+                 measurement::v1::GetNodeRequest(), [&](const measurement::v1::NodeInfo& node) {
+                   return context.json ? JsonLine(node) : RenderNode(node, context.terminal);
+                 });
+  }
+  measurement::v1::GetRemoteInfoRequest request;
+  request.mutable_remote()->set_address(options.server);
+  request.mutable_remote()->set_plaintext(options.plaintext);
+  if (!options.ca.empty()) {
+    request.mutable_remote()->set_ca_file(std::filesystem::absolute(options.ca).string());
+  }
+  return Query(context, absl::StrCat("cannot ask ", options.server), &AdminStub::GetRemoteInfo,
+               request, [&](const measurement::v1::ServerInfo& server) {
+                 if (context.json) return JsonLine(server);
+                 const std::string notice = RenderNotice(server, context.terminal);
+                 return RenderServer(server, context.terminal) +
+                        (notice.empty() ? "" : "\n" + notice);
+               });
+}
+
+ExitCode ListSessions(const Context& context, const SessionsOptions& options) {
+  measurement::v1::ListSessionsRequest request;
+  request.set_active_only(options.active_only);
+  request.set_limit(options.limit);
+  return Query(context, "cannot list sessions", &AdminStub::ListSessions, request,
+               [&](const measurement::v1::ListSessionsReply& reply) {
+                 return context.json ? JsonLine(reply) : RenderSessions(reply, context.terminal);
+               });
+}
+
+ExitCode ListRecords(const Context& context, const RecordsOptions& options) {
+  measurement::v1::ListRecordsRequest request;
+  request.set_limit(options.limit);
+  request.set_before_id(options.before_id);
+  return Query(context, "cannot list records", &AdminStub::ListRecords, request,
+               [&](const measurement::v1::ListRecordsReply& reply) {
+                 return context.json ? JsonLine(reply) : RenderRecords(reply, context.terminal);
+               });
+}
+
+ExitCode ShowRecord(const Context& context, const std::string& record_id) {
+  measurement::v1::GetRecordRequest request;
+  request.set_record_id(record_id);
+  return Query(context, absl::StrCat("cannot show record ", record_id), &AdminStub::GetRecord,
+               request, [&](const measurement::v1::GetRecordReply& reply) {
+                 return context.json ? JsonLine(reply.record())
+                                     : RenderRecord(reply.record(), context.terminal);
+               });
+}
+
+ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files) {
+  const auto program = FindProgram("weir-control");
+  if (!program) {
+    return Report(context, {ExitCode::kInternal,
+                            "policy check needs weir-control, which is neither "
+                            "beside this program nor in PATH"});
+  }
+  std::vector<std::string> arguments{*program, "check-policy"};
+  arguments.insert(arguments.end(), files.begin(), files.end());
+  if (context.json) arguments.emplace_back("--json");
+  std::vector<char*> raw;
+  for (std::string& argument : arguments) raw.push_back(argument.data());
+  raw.push_back(nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  execv(program->c_str(), raw.data());
+  return Report(context, {ExitCode::kInternal,
+                          absl::StrCat("cannot run ", *program, ": ", std::strerror(errno))});
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,38 @@
+// The subcommands that only ask: info, sessions, records, policy.
+#ifndef WEIR_CONTROL_CLI_QUERY_COMMANDS_H_
+#define WEIR_CONTROL_CLI_QUERY_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "control/cli/command.h"
+
+namespace weir::cli {
+
+struct InfoOptions {
+  std::string server;  // Empty: this node.
+  std::string ca;
+  bool plaintext = false;
+};
+ExitCode ShowInfo(const Context& context, const InfoOptions& options);
+
+struct SessionsOptions {
+  bool active_only = false;
+  uint32_t limit = 0;
+};
+ExitCode ListSessions(const Context& context, const SessionsOptions& options);
+
+struct RecordsOptions {
+  uint32_t limit = 0;
+  std::string before_id;
+};
+ExitCode ListRecords(const Context& context, const RecordsOptions& options);
+ExitCode ShowRecord(const Context& context, const std::string& record_id);
+
+// Becomes `weir-control check-policy FILE...`; returns only if that cannot be run.
+ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files);
+
+}  // namespace weir::cli
+
+#endif  // WEIR_CONTROL_CLI_QUERY_COMMANDS_H_

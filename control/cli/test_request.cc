@@ -1,0 +1,77 @@
+#include "control/cli/test_request.h"
+
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "control/cli/units.h"
+
+namespace weir::cli {
+namespace {
+
+absl::Status Bad(const char* flag, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", what));
+}
+
+absl::Status Bad(const char* flag, const absl::Status& status) {
+  return Bad(flag, std::string(status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<measurement::v1::RunTestRequest> MakeTestRequest(const TestOptions& options) {
+  measurement::v1::RunTestRequest request;
+  if (options.server.empty()) return Bad("SERVER", "required: HOST or HOST:PORT");
+  request.mutable_remote()->set_address(options.server);
+  request.mutable_remote()->set_plaintext(options.plaintext);
+  if (!options.ca.empty()) {
+    // weir-control opens it, and it may run in another directory.
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(options.ca, error);
+    if (error || !std::filesystem::is_regular_file(path, error)) {
+      return Bad("--ca", absl::StrCat("\"", options.ca,
+                                      "\" is not a file; give the PEM file of the "
+                                      "server's CA"));
+    }
+    if (options.plaintext) return Bad("--ca", "means nothing with --plaintext; give one of them");
+    request.mutable_remote()->set_ca_file(path.string());
+  }
+
+  if (options.direction != "down" && options.direction != "up" && options.direction != "both") {
+    return Bad("--direction", absl::StrCat("\"", options.direction, "\"; allowed: down, up, both"));
+  }
+  if (options.direction != "up") request.add_directions(record::v1::DOWN);
+  if (options.direction != "down") request.add_directions(record::v1::UP);
+
+  if (options.ip != 4 && options.ip != 6) {
+    return Bad("--ip", absl::StrCat(options.ip, "; allowed: 4, 6"));
+  }
+  record::v1::TestParameters* parameters = request.mutable_parameters();
+  parameters->set_ip_version(static_cast<uint32_t>(options.ip));
+
+  const auto rate = ParseRate(options.rate);
+  if (!rate.ok()) return Bad("--rate", rate.status());
+  parameters->set_rate_bps(rate->bps);
+  parameters->set_rate_max(rate->max);
+
+  const auto duration = ParseDurationNs(options.duration);
+  if (!duration.ok()) return Bad("--duration", duration.status());
+  parameters->set_duration_ns(*duration);
+
+  const auto payload = ParsePayload(
+      options.payload.empty() ? std::to_string(DefaultPayload(options.ip)) : options.payload,
+      options.ip);
+  if (!payload.ok()) return Bad("--payload", payload.status());
+  *parameters->mutable_payload() = {payload->begin(), payload->end()};
+
+  if (options.streams == 0) return Bad("--streams", "must be at least 1");
+  parameters->set_streams(options.streams);
+  if (options.dscp > 63) return Bad("--dscp", absl::StrCat(options.dscp, "; allowed: 0 to 63"));
+  parameters->set_dscp(options.dscp);
+
+  request.set_experiment(options.experiment);
+  request.set_purpose(options.purpose);
+  request.set_access_token(options.access_token);
+  return request;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,146 @@
+#include "control/cli/units.h"
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "wire/test_packet.h"
+
+namespace weir::cli {
+namespace {
+
+struct Unit {
+  const char* name;
+  double factor;
+};
+
+constexpr std::array<Unit, 6> kRateUnits{
+    {{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}}};
+constexpr std::array<Unit, 5> kTimeUnits{
+    {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 60e9}, {"h", 3600e9}}};
+
+constexpr uint32_t kEthernet = 14 + 4;  // Header and FCS.
+
+uint32_t IpUdpHeaders(int ip_version) { return (ip_version == 4 ? 20 : 40) + 8; }
+
+// A decimal number and a unit of the table; the value in the table's base unit.
+template <size_t N>
+bool ParseWithUnit(std::string_view text, const std::array<Unit, N>& units, double* value) {
+  const size_t digits = text.find_first_not_of("0123456789.");
+  const std::string number(text.substr(0, digits));
+  const std::string_view name = digits == std::string_view::npos ? "" : text.substr(digits);
+  if (number.empty() || !absl::SimpleAtod(number, value)) return false;
+  for (const Unit& unit : units) {
+    if (name == unit.name) {
+      *value *= unit.factor;
+      return std::isfinite(*value) && *value < 1e18;
+    }
+  }
+  return false;
+}
+
+std::string Quoted(std::string_view text) { return absl::StrCat("\"", std::string(text), "\""); }
+
+}  // namespace
+
+absl::StatusOr<Rate> ParseRate(std::string_view text) {
+  if (text == "max") return Rate{.bps = 0, .max = true};
+  double bps = 0;
+  if (!ParseWithUnit(text, kRateUnits, &bps)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quoted(text),
+        " is not a rate; allowed: bit/s with k, M, G or T, e.g. 200M or 1.5G, or max"));
+  }
+  if (bps < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text), " would send nothing; the rate must be above 0"));
+  }
+  return Rate{.bps = static_cast<uint64_t>(std::llround(bps)), .max = false};
+}
+
+absl::StatusOr<uint64_t> ParseDurationNs(std::string_view text) {
+  double ns = 0;
+  if (!ParseWithUnit(text, kTimeUnits, &ns)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text),
+                     " is not a time; allowed: a number with us, ms, s, m or h, e.g. "
+                     "10s, 500ms or 1m"));
+  }
+  if (ns < 1) return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " must be above 0"));
+  return static_cast<uint64_t>(std::llround(ns));
+}
+
+absl::StatusOr<std::vector<record::v1::PayloadSize>> ParsePayload(std::string_view text,
+                                                                  int ip_version) {
+  std::vector<record::v1::PayloadSize> sizes;
+  const auto add = [&](uint32_t bytes, uint32_t weight) {
+    record::v1::PayloadSize& size = sizes.emplace_back();
+    size.set_udp_payload_bytes(bytes);
+    size.set_weight(weight);
+  };
+  if (text == "imix") {
+    for (const auto& [frame, weight] : {std::pair{64u, 7u}, {570u, 4u}, {1518u, 1u}}) {
+      const uint32_t overhead = kEthernet + IpUdpHeaders(ip_version);
+      const uint32_t payload = frame > overhead ? frame - overhead : 0;
+      add(payload < wire::kMinUdpPayload ? wire::kMinUdpPayload : payload, weight);
+    }
+    return sizes;
+  }
+  const uint32_t most = 65535 - IpUdpHeaders(ip_version);
+  uint32_t bytes = 0;
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos ||
+      !absl::SimpleAtoi(std::string(text), &bytes) || bytes < wire::kMinUdpPayload ||
+      bytes > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text), " is not a UDP payload; allowed: ", wire::kMinUdpPayload,
+                     " (the test packet itself) to ", most, " bytes, or imix"));
+  }
+  add(bytes, 1);
+  return sizes;
+}
+
+uint32_t DefaultPayload(int ip_version) { return 1500 - IpUdpHeaders(ip_version); }
+
+std::string FormatRate(double bps) {
+  if (bps >= 1e9) return absl::StrFormat("%.3f Gbit/s", bps / 1e9);
+  if (bps >= 1e6) return absl::StrFormat("%.3f Mbit/s", bps / 1e6);
+  if (bps >= 1e3) return absl::StrFormat("%.3f kbit/s", bps / 1e3);
+  return absl::StrFormat("%.0f bit/s", bps);
+}
+
+std::string FormatDurationNs(double ns) {
+  const double size = std::fabs(ns);
+  if (size >= 1e9) return absl::StrFormat("%.3f s", ns / 1e9);
+  if (size >= 1e6) return absl::StrFormat("%.3f ms", ns / 1e6);
+  if (size >= 1e3) return absl::StrFormat("%.3f us", ns / 1e3);
+  return absl::StrFormat("%.0f ns", ns);
+}
+
+std::string FormatCount(uint64_t count) {
+  std::string digits = absl::StrCat(count);
+  for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
+    digits.insert(static_cast<size_t>(at), 1, ',');
+  }
+  return digits;
+}
+
+std::string FormatPayload(const record::v1::TestParameters& parameters) {
+  if (parameters.payload_size() == 1) {
+    return absl::StrCat(parameters.payload(0).udp_payload_bytes(), " bytes");
+  }
+  std::string text = "mix ";
+  for (int i = 0; i < parameters.payload_size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : ":", parameters.payload(i).weight());
+  }
+  absl::StrAppend(&text, " of ");
+  for (int i = 0; i < parameters.payload_size(); ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : "/", parameters.payload(i).udp_payload_bytes());
+  }
+  absl::StrAppend(&text, " bytes");
+  return text;
+}
+
+}  // namespace weir::cli
