@@ -14,9 +14,9 @@ namespace weir::dataplane {
 
 struct EalOptions {
   // CPUs the main lcore floats over; empty: those no worker lcore has, or all.
-  std::vector<int> main_cpus;
+  std::vector<int> main_cpus = {};
   // One worker lcore for each; empty: the CPUs this process may use, the first one left to main.
-  std::vector<int> worker_cpus;
+  std::vector<int> worker_cpus = {};
   bool no_huge = false;
   uint32_t memory_mb = 0;          // 0: with hugepages as needed, without 512.
   std::string log_level = "info";  // debug, info, notice, warning or error.
@@ -25,7 +25,7 @@ struct EalOptions {
 // The command line EAL is started with, and what it means.
 struct EalPlan {
   std::vector<std::string> arguments;  // arguments[0] is the program's name.
-  std::vector<int> main_cpus;
+  std::vector<int> main_cpus = {};
   std::vector<int> worker_cpus;  // worker_cpus[i] is lcore i + 1.
 };
 

@@ -128,8 +128,7 @@ Status PortOpener::CountQueues() {
                    "the driver " + port_->driver_ + " offers " +
                        std::to_string(info_.max_tx_queues) + " TX queue(s), Weir needs " +
                        std::to_string(tx) + ": one for each of " + std::to_string(workers_) +
-                       " worker(s)" + (tx > workers_ ? " and one for the main lcore" : "") +
-                       (spec_.kind == "ring" ? " (a ring: device has one for each lcore)" : ""));
+                       " worker(s)" + (tx > workers_ ? " and one for the main lcore" : ""));
   }
   port_->tx_queue_count_ = static_cast<uint16_t>(tx);
   port_->rx_queue_count_ = static_cast<uint16_t>(std::min<uint32_t>(rx, info_.max_rx_queues));

@@ -23,7 +23,7 @@ struct UdpMessage {
   IpAddress remote_ip;  // Of the same family.
   uint16_t remote_port;
   uint8_t dscp = 0;
-  std::span<const uint8_t> payload;
+  std::span<const uint8_t> payload = {};
 };
 
 class Transmitter {
