@@ -31,7 +31,7 @@ constexpr int kExitCannotStart = 3;
 constexpr int kExitAtOnce = 1;
 
 struct Arguments {
-  std::string config = "/etc/weir/control.conf";
+  std::string config = "/etc/weir/control.textproto";
   bool allow_plaintext = false;
   bool check_config = false;
   std::string log_level = "info";

@@ -98,17 +98,7 @@ LimitVerdict JudgeLoss(const LimitEvidence& e) {
                           e.receiver_port_missed)};
 }
 
-}  // namespace
-
-bool ReceiverStarved(double starved_share, uint64_t lost) {
-  return lost > 0 && starved_share > kReceiverStarved;
-}
-
-LimitVerdict JudgeLimit(const LimitEvidence& e) {
-  if (!e.peer_reason.empty()) {
-    return {record::v1::LIMIT_PEER, absl::StrFormat("the test ended early: %s; %s until then",
-                                                    e.peer_reason, FormatRate(e.achieved_bps))};
-  }
+LimitVerdict JudgeRate(const LimitEvidence& e) {
   const double target = static_cast<double>(e.granted_bps);
   if (e.granted_bps != 0 && e.achieved_bps >= target * kRateMet) return JudgeMet(e);
 
@@ -120,6 +110,24 @@ LimitVerdict JudgeLimit(const LimitEvidence& e) {
   }
   const double before_wire = std::max(0.0, target - e.offered_bps);
   return before_wire >= behind_wire ? JudgeSender(e) : JudgeLoss(e);
+}
+
+}  // namespace
+
+bool ReceiverStarved(double starved_share, uint64_t lost) {
+  return lost > 0 && starved_share > kReceiverStarved;
+}
+
+LimitVerdict JudgeLimit(const LimitEvidence& e) {
+  if (e.ended_early.empty()) return JudgeRate(e);
+  const std::string early = absl::StrFormat("the test ended early (%s)", e.ended_early);
+  if (e.by_peer) {
+    return {record::v1::LIMIT_PEER,
+            absl::StrFormat("%s; %s until then", early, FormatRate(e.achieved_bps))};
+  }
+  LimitVerdict verdict = JudgeRate(e);
+  verdict.detail = absl::StrFormat("%s; until then %s", early, verdict.detail);
+  return verdict;
 }
 
 std::string FormatRate(double bps) {

@@ -27,7 +27,8 @@ struct LimitEvidence {
   // Time the receiving worker was kept from polling, as a share of the test.
   double receiver_starved = 0;
   bool receiver_says_starved = false;  // Its own verdict, where it alone has the figure.
-  std::string peer_reason;  // The peer's silence or stop that ended the test; empty: none.
+  std::string ended_early;             // Why; empty: the test ran to its end.
+  bool by_peer = false;                // That was the peer's silence or stop.
 };
 
 struct LimitVerdict {

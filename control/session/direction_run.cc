@@ -147,8 +147,11 @@ DirectionResult DirectionRun::Received(bool clocks_synchronised) {
   // Cut short: the receiver's last report is all there is.
   DirectionResult result;
   const ms::ReceiverCounters& counters = peer_report_.receiver();
-  result.set_received(counters.received());
-  result.set_lost(counters.lost());
+  // Feedback on the test's own path is newer, but tells only these two.
+  const PeerFeedback feedback = end_->Feedback();
+  const bool newer = feedback.received > counters.received();
+  result.set_received(newer ? feedback.received : counters.received());
+  result.set_lost(newer ? feedback.highest - feedback.received : counters.lost());
   result.set_reordered(counters.reordered());
   result.set_duplicated(counters.duplicated());
   result.set_late(counters.late());
@@ -186,7 +189,8 @@ DirectionResult DirectionRun::Result(const std::string& end_reason, bool clocks_
   const ms::SenderCounters sent = Sent();
   result.set_direction(end_->direction());
   result.set_admitted_ip_bps(static_cast<double>(end_->parameters().rate_bps()));
-  result.set_sent(sent.sent());
+  // A sender that did not say its last word sent at least what arrived.
+  result.set_sent(std::max<uint64_t>(sent.sent(), end_->sends() ? 0 : end_->HighestReceived()));
   result.set_unsent(sent.unsent());
   result.set_sender_port_rejected(sent.rejected());
   result.set_sender_busy(std::clamp(sent.busy(), 0.0, 1.0));
@@ -219,7 +223,8 @@ void DirectionRun::Judge(const std::string& end_reason, DirectionResult* result)
   // Only the receiving end has the figure; the peer's says so by its own verdict.
   evidence.receiver_starved = end_->sends() ? 0 : end_->starved();
   evidence.receiver_says_starved = result->limit() == record::v1::LIMIT_RECEIVER;
-  if (IsPeerFault(end_reason)) evidence.peer_reason = end_reason;
+  if (!IsNormalEndName(end_reason)) evidence.ended_early = end_reason;
+  evidence.by_peer = IsPeerFault(end_reason);
   LimitVerdict verdict = JudgeLimit(evidence);
   result->set_limit(verdict.limit);
   result->set_limit_detail(std::move(verdict.detail));

@@ -4,8 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
+#include <numeric>
 #include <utility>
 
 #include "control/collector/delay.h"
@@ -262,6 +261,21 @@ ms::SenderCounters LocalEnd::SenderReport() const {
   counters.set_first_tx_unix_ns(sender_.first_ns);
   counters.set_last_tx_unix_ns(sender_.last_ns);
   return counters;
+}
+
+PeerFeedback LocalEnd::Feedback() const {
+  PeerFeedback feedback;
+  for (const Flow& flow : flows_) {
+    const std::optional<shm::FlowStatus> status = connection_->segment->Status(flow.slot.slot);
+    if (!status.has_value() || status->generation != flow.slot.generation) continue;
+    feedback.received += status->feedback_received;
+    feedback.highest += std::max(status->peer_highest, status->feedback_received);
+  }
+  return feedback;
+}
+
+uint64_t LocalEnd::HighestReceived() const {
+  return std::accumulate(receiver_.highest.begin(), receiver_.highest.end(), uint64_t{0});
 }
 
 ms::Report LocalEnd::TakeReport(uint64_t now_ns) {

@@ -50,6 +50,12 @@ struct SessionTerms {
   uint64_t setup_timeout_ns = 15'000'000'000;
 };
 
+// What the receiver's feedback said last of all streams together (README 5.4).
+struct PeerFeedback {
+  uint64_t received = 0;
+  uint64_t highest = 0;  // Sum over streams of the highest sequence plus one.
+};
+
 // Used by one session's thread only.
 class LocalEnd {
  public:
@@ -101,6 +107,8 @@ class LocalEnd {
   double starved() const { return starved_; }  // Likewise: share the worker was kept from polling.
 
   measurement::v1::SenderCounters SenderReport() const;
+  PeerFeedback Feedback() const;     // Of a sending end.
+  uint64_t HighestReceived() const;  // Of a receiving end: sum over streams, plus one each.
   // Of a receiving end, after Stop. `final_sequence` empty: unknown.
   record::v1::DirectionResult Measure(const std::vector<uint64_t>& final_sequence,
                                       bool clocks_synchronised);
