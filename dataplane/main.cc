@@ -197,6 +197,8 @@ Result<LoopEnd> Serve(const Options& options, int signal_fd) {
   const LoopEnd end = (*loop)->Run();
   for (const auto& worker : *workers) worker->Stop();
   rte_eal_mp_wait_lcore();
+  // What a device still holds goes back to the pools, which are freed before it is.
+  for (const auto& port : *ports) port->Stop();
   return end;
 }
 
