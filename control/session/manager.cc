@@ -334,7 +334,7 @@ void SessionManager::Housekeeping() {
         spdlog::error("store: {}", std::string(status.message()));
       }
     }
-    if (now >= refresh_at) {
+    if (now >= refresh_at || LinkChanged()) {
       refresh_at = now + kRefreshPeriod;
       if (dataplane_->ports() != nullptr) {
         if (absl::Status status = RefreshPorts(); !status.ok()) {
@@ -376,6 +376,15 @@ absl::Status SessionManager::RefreshPorts() {
   }
   node_.admission->SetPorts(std::move(capacities));
   return absl::OkStatus();
+}
+
+bool SessionManager::LinkChanged() const {
+  const std::shared_ptr<const PortTable> ports = dataplane_->ports();
+  if (ports == nullptr) return false;
+  return std::any_of(ports->ports.begin(), ports->ports.end(), [&](const auto& port) {
+    const auto counters = ports->connection->segment->Port(port.index());
+    return counters.has_value() && (counters->link_up != 0) != port.link_up();
+  });
 }
 
 void SessionManager::UpdateMetrics() {

@@ -78,6 +78,8 @@ class SessionManager {
   void Housekeeping();
   void TakeOverDataplane();
   absl::Status RefreshPorts();
+  // The counters say another link state than the ports as they were last listed.
+  bool LinkChanged() const;
   void UpdateMetrics();
   void JoinFinished(bool all);
 
