@@ -20,8 +20,8 @@ def server_and_two_clients(lab):
     for number, name in enumerate("abc", start=1):
         lab.veth(lab.namespace(name), "data", middle, f"to_{name}")
         middle.run("ip", "link", "set", f"to_{name}", "master", "bridge")
-        budget = 'port { name: "data" budget_bps: 20000000 }' if name == "a" else ""
-        nodes.append(make_node(lab, name, number, "af_packet:data", lab.namespace(name), config=budget).start())
+        budget = 20_000_000 if name == "a" else 0
+        nodes.append(make_node(lab, name, number, "af_packet:data", lab.namespace(name), budget_bps=budget).start())
     return nodes
 
 

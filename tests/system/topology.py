@@ -11,6 +11,8 @@ _ports = itertools.count(4100)
 
 def make_node(lab: Lab, name: str, number: int, device: str, network: Namespace | None = None, **options) -> Node:
     """A node that is not started; number 1 and 2 are neighbours on the data link."""
+    if device.startswith("memif:"):
+        options.setdefault("budget_bps", 100_000_000_000)  # Shared memory has no rate of its own.
     return Node(
         lab=lab,
         name=name,
