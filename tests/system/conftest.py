@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import contextmanager
 
 import pytest
 from netlab import Lab, enter_private_network, remove_leftovers
@@ -18,22 +19,33 @@ def pytest_configure():
     remove_leftovers()
 
 
-@pytest.fixture
-def lab():
+@contextmanager
+def laboratory():
     lab = Lab()
     try:
         yield lab
     finally:
         lab.close()
+
+
+@pytest.fixture
+def lab():
+    with laboratory() as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
-def module_lab():
-    lab = Lab()
-    try:
-        yield lab
-    finally:
-        lab.close()
+def memif():
+    """A pair on shared memory that the tests of a module share."""
+    with laboratory() as lab:
+        yield memif_pair(lab)
+
+
+@pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
+def bridged(request):
+    """A pair with a bridge between, for each driver, that the tests of a module share."""
+    with laboratory() as lab:
+        yield bridged_pair(lab, request.param)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -42,19 +54,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if call.when != "call" or not report.failed:
         return
-    for name in ("lab", "module_lab"):
-        for process in item.funcargs[name].processes if name in item.funcargs else ():
-            state = "running" if process.running() else f"exit code {process.popen.returncode}"
-            report.sections.append((f"{process.name} ({state})", process.stderr[-2500:]))
-
-
-@pytest.fixture(scope="module")
-def memif(module_lab):
-    """A pair on shared memory that the tests of a module share."""
-    return memif_pair(module_lab)
-
-
-@pytest.fixture(scope="module", params=["af_xdp", "af_packet"])
-def bridged(request, module_lab):
-    """A pair with a bridge between, for each driver, that the tests of a module share."""
-    return bridged_pair(module_lab, request.param)
+    labs = [item.funcargs["lab"]] if "lab" in item.funcargs else []
+    labs += [item.funcargs[name][0].lab for name in ("memif", "bridged") if name in item.funcargs]
+    for process in (process for lab in labs for process in lab.processes):
+        state = "running" if process.running() else f"exit code {process.popen.returncode}"
+        report.sections.append((f"{process.name} ({state})", process.stderr[-2500:]))

@@ -9,7 +9,7 @@ VERSIONS = pytest.mark.parametrize("ip", [4, 6])
 @VERSIONS
 def test_loss_equals_what_nftables_dropped(bridged, ip):
     server, client = bridged
-    with Dropper(client.lab.namespace("middle"), "to_a", "numgen inc mod 100 == 42") as dropper:
+    with Dropper(client.lab, "a", "numgen inc mod 100 == 42") as dropper:
         down = client.test(server, "down", ip=ip)["down"]
         dropped, seen = dropper.dropped, dropper.seen
     assert seen == down["sent"]
@@ -24,7 +24,7 @@ def test_loss_of_the_last_packets_is_counted(bridged, ip):
     """What was sent after the last packet that arrived is in the final sequence alone."""
     server, client = bridged
     keep = 1000
-    with Dropper(client.lab.namespace("middle"), "to_b", f"numgen inc mod 1000000 >= {keep}") as dropper:
+    with Dropper(client.lab, "b", f"numgen inc mod 1000000 >= {keep}") as dropper:
         up = client.test(server, "up", rate="10M", ip=ip)["up"]
         dropped = dropper.dropped
     assert up["received"] == keep

@@ -33,7 +33,7 @@ def test_policy_grants_less_than_was_asked(lab):
 
 def test_path_drops(lab):
     server, client = bridged_pair(lab, "af_packet")
-    with Dropper(lab.namespace("middle"), "to_a", "numgen inc mod 5 == 0"):
+    with Dropper(lab, "a", "numgen inc mod 5 == 0"):
         down = client.test(server, "down")["down"]
     assert down["limit"] == "LIMIT_PATH", down
 
