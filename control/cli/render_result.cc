@@ -50,7 +50,7 @@ const char* Name(record::v1::Direction direction) {
 const char* Describe(record::v1::Limit limit) {
   switch (limit) {
     case record::v1::LIMIT_NONE:
-      return "nothing, the requested rate was met";
+      return "nothing";
     case record::v1::LIMIT_SENDER_CPU:
       return "the sender's CPU";
     case record::v1::LIMIT_NIC:
