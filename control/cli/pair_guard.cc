@@ -28,6 +28,9 @@ constexpr int kPollMs = 20;
 
 constexpr int kNotRun = 127;
 
+// A Ctrl-C is for `weir`, which ends the test before it lets go of us.
+constexpr int kIgnored[] = {SIGINT, SIGHUP, SIGTERM, SIGPIPE};
+
 // Hugepages that this process could have; without any the dataplane must be told.
 bool HaveFreeHugepages() {
   std::error_code error;
@@ -55,6 +58,7 @@ class Daemon {
     const pid_t guard = getpid();
     pid_ = fork();
     if (pid_ != 0) return;
+    for (int signal : kIgnored) ::signal(signal, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != guard) _exit(kNotRun);
     const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, S_IRUSR | S_IWUSR);
@@ -127,8 +131,8 @@ bool AwaitSocket(Daemon* daemon, const std::string& socket) {
 }  // namespace
 
 int RunPairGuard(const std::string& directory, const std::string& device) {
-  setsid();  // A Ctrl-C is for `weir`, which ends the test before it lets go of us.
-  for (int signal : {SIGINT, SIGHUP, SIGTERM, SIGPIPE}) ::signal(signal, SIG_IGN);
+  setsid();
+  for (int signal : kIgnored) ::signal(signal, SIG_IGN);
 
   Daemon dataplane("weir-dataplane", directory);
   Daemon control("weir-control", directory);

@@ -15,7 +15,7 @@ std::string Row(const char* name, const std::string& value) {
 }
 
 std::string Share(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "";
+  if (part == 0 || whole == 0) return "";
   return absl::StrFormat(" (%.4g %%)",
                          100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }

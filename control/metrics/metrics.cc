@@ -149,7 +149,6 @@ void Metrics::CountResult(const record::v1::DirectionResult& result) {
   add(families_->duplicated, result.duplicated());
   add(families_->late, result.late());
   add(families_->bytes, result.received_ip_bytes());
-  if (result.limit() != record::v1::LIMIT_UNSPECIFIED) CountLimit(result.limit());
 }
 
 void Metrics::CountLimit(record::v1::Limit limit) {

@@ -19,7 +19,7 @@ namespace weir::control {
 
 // Commits queued operations in order, many in one transaction. An operation that can never work
 // (IsPermanent) fails alone. When the store itself fails, operations marked kFail are answered
-// with the reason; the rest stay queued and are tried each second until they are written.
+// with the reason; the rest stay queued and are tried again and again until they are written.
 // Thread-safe.
 class BatchWriter {
  public:
@@ -52,7 +52,7 @@ class BatchWriter {
  private:
   static constexpr size_t kMaxBatch = 512;
   static constexpr std::chrono::milliseconds kMaxDelay{500};
-  static constexpr std::chrono::milliseconds kRetryDelay{1000};
+  static constexpr std::chrono::milliseconds kRetryDelay{200};
 
   struct Queued {
     Operation operation;

@@ -43,13 +43,13 @@ TEST(MetricsTest, AddsResults) {
   result.set_direction(record::v1::UP);
   result.set_sent(100);
   result.set_lost(3);
-  result.set_limit(record::v1::LIMIT_SENDER_CPU);
   metrics.CountResult(result);
   metrics.CountResult(result);
+  metrics.CountLimit(record::v1::LIMIT_SENDER_CPU);
   const std::string text = Text(metrics);
   EXPECT_TRUE(HasLine(text, "weir_test_packets_sent_total{direction=\"up\"} 200")) << text;
   EXPECT_TRUE(HasLine(text, "weir_test_packets_lost_total{direction=\"up\"} 6"));
-  EXPECT_TRUE(HasLine(text, "weir_test_limits_total{limit=\"sender_cpu\"} 2"));
+  EXPECT_TRUE(HasLine(text, "weir_test_limits_total{limit=\"sender_cpu\"} 1"));
 }
 
 TEST(MetricsTest, PortCountersSurviveADataplaneRestart) {

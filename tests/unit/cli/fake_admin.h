@@ -1,0 +1,99 @@
+// An admin service that answers what the test tells it to.
+#ifndef WEIR_TESTS_UNIT_CLI_FAKE_ADMIN_H_
+#define WEIR_TESTS_UNIT_CLI_FAKE_ADMIN_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "measurement/v1/admin.grpc.pb.h"
+
+namespace weir::cli {
+
+class FakeAdmin final : public measurement::v1::Admin::Service {
+ public:
+  explicit FakeAdmin(const std::string& socket) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    node.set_dataplane_connected(true);
+    auto* port = node.add_ports();
+    port->set_name("data");
+    port->set_link_up(true);
+    server.set_protocol_version(1);
+    server.set_node("lab");
+    server.set_operator_("Example Lab");
+    server.set_contact("noc@example.net");
+  }
+  ~FakeAdmin() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  measurement::v1::NodeInfo node;
+  measurement::v1::ServerInfo server;
+  grpc::Status remote_status = grpc::Status::OK;
+  std::vector<measurement::v1::RunTestUpdate> updates;
+  bool hang_after_updates = false;  // Until the caller cancels.
+  grpc::Status test_status = grpc::Status::OK;
+  measurement::v1::ListRecordsReply records;
+  measurement::v1::ListSessionsReply sessions;
+
+  // What was asked last.
+  measurement::v1::RunTestRequest test_request;
+  measurement::v1::ListRecordsRequest records_request;
+  std::atomic<bool> hanging{false};
+  std::atomic<bool> cancelled{false};
+
+ private:
+  grpc::Status GetNode(grpc::ServerContext*, const measurement::v1::GetNodeRequest*,
+                       measurement::v1::NodeInfo* reply) override {
+    *reply = node;
+    return grpc::Status::OK;
+  }
+  grpc::Status GetRemoteInfo(grpc::ServerContext*, const measurement::v1::GetRemoteInfoRequest*,
+                             measurement::v1::ServerInfo* reply) override {
+    *reply = server;
+    return remote_status;
+  }
+  grpc::Status RunTest(grpc::ServerContext* context, const measurement::v1::RunTestRequest* request,
+                       grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
+    test_request = *request;
+    for (const auto& update : updates) writer->Write(update);
+    if (hang_after_updates) {
+      hanging = true;
+      while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      cancelled = true;
+    }
+    return test_status;
+  }
+  grpc::Status ListSessions(grpc::ServerContext*, const measurement::v1::ListSessionsRequest*,
+                            measurement::v1::ListSessionsReply* reply) override {
+    *reply = sessions;
+    return grpc::Status::OK;
+  }
+  grpc::Status ListRecords(grpc::ServerContext*, const measurement::v1::ListRecordsRequest* request,
+                           measurement::v1::ListRecordsReply* reply) override {
+    records_request = *request;
+    *reply = records;
+    return grpc::Status::OK;
+  }
+  grpc::Status GetRecord(grpc::ServerContext*, const measurement::v1::GetRecordRequest* request,
+                         measurement::v1::GetRecordReply* reply) override {
+    for (const auto& record : records.records()) {
+      if (record.record_id() != request->record_id()) continue;
+      *reply->mutable_record() = record;
+      return grpc::Status::OK;
+    }
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "no record " + request->record_id());
+  }
+
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace weir::cli
+
+#endif  // WEIR_TESTS_UNIT_CLI_FAKE_ADMIN_H_
