@@ -81,6 +81,12 @@ class Daemon {
     return code_;
   }
 
+  // For a program that ends by itself.
+  int Wait() {
+    while (!Ended()) usleep(kPollMs * 1000);
+    return *code_;
+  }
+
   void Stop() {
     for (int signal : {SIGTERM, SIGKILL}) {
       if (Ended()) return;
@@ -114,18 +120,47 @@ bool IsSocket(const std::string& path) {
   return stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
+void ReportFailed(const Daemon& daemon, int code) {
+  Report("failed " + daemon.name() + " " + std::to_string(code) + "\n");
+}
+
 // Waits until the daemon has made its socket. False if that will not be.
 bool AwaitSocket(Daemon* daemon, const std::string& socket) {
   const auto deadline = steady_clock::now() + kStartTimeout;
   while (!IsSocket(socket)) {
     const auto code = daemon->Ended();
     if (code || steady_clock::now() > deadline) {
-      Report("failed " + daemon->name() + " " + std::to_string(code.value_or(0)) + "\n");
+      ReportFailed(*daemon, code.value_or(0));
       return false;
     }
     if (Abandoned(kPollMs)) return false;
   }
   return true;
+}
+
+// The dataplane makes its socket before it opens ports, while it still may; a device that cannot
+// be opened therefore ends it a moment later.
+void ReportEnd(Daemon* dataplane) {
+  while (!Abandoned(kPollMs)) {
+    if (const auto code = dataplane->Ended()) {
+      ReportFailed(*dataplane, *code);
+      return;
+    }
+  }
+}
+
+// Starts both in order; returns when `weir` has ended or is to be told of a failure.
+void StartPair(Daemon* dataplane, Daemon* control, const std::string& directory,
+               const std::string& device) {
+  std::vector<std::string> arguments{
+      "--socket", directory + "/dataplane.sock", "--port", "data=" + device, "--flows", "1024"};
+  if (!HaveFreeHugepages()) arguments.emplace_back("--no-huge");
+  dataplane->Start(arguments);
+  if (!AwaitSocket(dataplane, directory + "/dataplane.sock")) return;
+  control->Start({"--config", directory + "/control.textproto", "--allow-plaintext"});
+  if (!AwaitSocket(control, directory + "/admin.sock")) return;
+  Report("ready\n");
+  ReportEnd(dataplane);
 }
 
 }  // namespace
@@ -134,20 +169,30 @@ int RunPairGuard(const std::string& directory, const std::string& device) {
   setsid();
   for (int signal : kIgnored) ::signal(signal, SIG_IGN);
 
+  // Only root may prepare a device, and only a dataplane that root started needs it given back.
+  Daemon nic("weir-nic", directory);
+  const bool prepare = geteuid() == 0 && FindProgram(nic.name()).has_value();
+  const std::string bare_device = device.substr(0, device.find(','));
+  int unprepared = 0;
+  if (prepare) {
+    nic.Start({"up", bare_device});
+    unprepared = nic.Wait();
+  }
   Daemon dataplane("weir-dataplane", directory);
   Daemon control("weir-control", directory);
-  std::vector<std::string> arguments{
-      "--socket", directory + "/dataplane.sock", "--port", "data=" + device, "--flows", "1024"};
-  if (!HaveFreeHugepages()) arguments.emplace_back("--no-huge");
-  dataplane.Start(arguments);
-  if (AwaitSocket(&dataplane, directory + "/dataplane.sock")) {
-    control.Start({"--config", directory + "/control.textproto", "--allow-plaintext"});
-    if (AwaitSocket(&control, directory + "/admin.sock")) Report("ready\n");
+  if (unprepared == 0) {
+    StartPair(&dataplane, &control, directory, device);
+  } else {
+    ReportFailed(nic, unprepared);
   }
   while (!Abandoned(-1)) {
   }
   control.Stop();
   dataplane.Stop();
+  if (prepare) {
+    nic.Start({"down", bare_device});
+    nic.Wait();
+  }
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
   return 0;

@@ -25,7 +25,7 @@ namespace weir::cli {
 namespace {
 
 constexpr int kDataplaneTimeoutMs = 15'000;
-constexpr int kDataplaneExitUsage = 2;
+constexpr int kDaemonExitUsage = 2;
 
 // Admits nobody; keeps what its own tests measure until the directory is removed.
 constexpr char kPolicy[] = R"(profile: "lab"
@@ -73,25 +73,27 @@ std::variant<std::unique_ptr<PrivatePair>, Failure> PrivatePair::Start(const std
     return Failure{ExitCode::kLocal,
                    absl::StrCat("cannot prepare ", name, ": ", std::strerror(errno))};
   }
-  const std::string report = pair->AwaitReport(interrupt);
+  std::string report = pair->AwaitReport(interrupt, -1);
+  if (report == "ready") report = pair->AwaitDataplane(interrupt);
   if (interrupt.requested()) return Failure{ExitCode::kAborted, "interrupted; nothing was sent"};
-  if (report != "ready") {
-    std::istringstream words(report);
-    std::string failed, daemon;
-    int code = 0;
-    words >> failed >> daemon >> code;
-    const bool usage = daemon == "weir-dataplane" && code == kDataplaneExitUsage;
-    return Failure{usage ? ExitCode::kUsage : ExitCode::kLocal,
-                   absl::StrCat("--port ", device, ": ", daemon, " did not start (exit code ", code,
-                                "):\n", pair->LogTail(daemon))};
-  }
-  if (!pair->AwaitDataplane(interrupt)) {
-    if (interrupt.requested()) return Failure{ExitCode::kAborted, "interrupted; nothing was sent"};
-    return Failure{ExitCode::kLocal,
-                   absl::StrCat("--port ", device, ": no dataplane:\n",
-                                pair->LogTail("weir-dataplane"), pair->LogTail("weir-control"))};
-  }
+  if (!report.empty()) return pair->Explain(device, report);
   return pair;
+}
+
+Failure PrivatePair::Explain(const std::string& device, const std::string& report) const {
+  std::istringstream words(report);
+  std::string failed, daemon;
+  int code = 0;
+  if (!(words >> failed >> daemon >> code)) {
+    return {ExitCode::kLocal,
+            absl::StrCat("--port ", device, ": the dataplane is not ready (", report, "):\n",
+                         LogTail("weir-dataplane"), LogTail("weir-control"))};
+  }
+  // weir-dataplane and weir-nic agree that 2 is a device they were not meant to be given.
+  const bool usage = daemon != "weir-control" && code == kDaemonExitUsage;
+  return {usage ? ExitCode::kUsage : ExitCode::kLocal,
+          absl::StrCat("--port ", device, ": ", daemon, " failed (exit code ", code, "):\n",
+                       LogTail(daemon))};
 }
 
 PrivatePair::~PrivatePair() {
@@ -146,21 +148,22 @@ bool PrivatePair::SpawnGuard(const std::string& device) {
   return result == 0;
 }
 
-std::string PrivatePair::AwaitReport(const Interrupt& interrupt) const {
+std::string PrivatePair::ReadReport() const {
   std::string line;
-  while (true) {
-    pollfd fds[] = {{report_fd_, POLLIN, 0}, {interrupt.fd(), POLLIN, 0}};
-    if (poll(fds, 2, -1) < 0) continue;
-    if (fds[1].revents != 0) return "";
-    char c;
-    if (read(report_fd_, &c, 1) != 1 || c == '\n') return line;
-    line += c;
-  }
+  for (char c; read(report_fd_, &c, 1) == 1 && c != '\n';) line += c;
+  return line.empty() ? "the guard process ended" : line;
 }
 
-bool PrivatePair::AwaitDataplane(const Interrupt& interrupt) const {
+std::string PrivatePair::AwaitReport(const Interrupt& interrupt, int timeout_ms) const {
+  pollfd fds[] = {{report_fd_, POLLIN, 0}, {interrupt.fd(), POLLIN, 0}};
+  while (poll(fds, 2, timeout_ms) < 0) {
+  }
+  return fds[1].revents == 0 && fds[0].revents != 0 ? ReadReport() : "";
+}
+
+std::string PrivatePair::AwaitDataplane(const Interrupt& interrupt) const {
   constexpr int kStepMs = 50;
-  for (int waited = 0; waited < kDataplaneTimeoutMs; waited += kStepMs) {
+  for (int waited = 0; waited < kDataplaneTimeoutMs && !interrupt.requested(); waited += kStepMs) {
     auto admin = ConnectAdmin(admin_socket());
     if (auto* stub = std::get_if<std::unique_ptr<AdminStub>>(&admin)) {
       grpc::ClientContext call;
@@ -169,13 +172,12 @@ bool PrivatePair::AwaitDataplane(const Interrupt& interrupt) const {
       if ((*stub)->GetNode(&call, {}, &node).ok() && node.dataplane_connected() &&
           node.ports_size() > 0) {
         // A link that is still coming up is worth some patience; admission says if it stays down.
-        if (node.ports(0).link_up() || waited >= kDataplaneTimeoutMs / 3) return true;
+        if (node.ports(0).link_up() || waited >= kDataplaneTimeoutMs / 3) return "";
       }
     }
-    pollfd interrupted = {interrupt.fd(), POLLIN, 0};
-    if (poll(&interrupted, 1, kStepMs) > 0) return false;
+    if (std::string report = AwaitReport(interrupt, kStepMs); !report.empty()) return report;
   }
-  return false;
+  return "timeout";
 }
 
 std::string PrivatePair::LogTail(const std::string& daemon) const {

@@ -33,15 +33,18 @@ class PrivatePair {
 
   bool WriteFiles() const;
   bool SpawnGuard(const std::string& device);
-  // Empty once both daemons have their sockets.
-  std::string AwaitReport(const Interrupt& interrupt) const;
-  bool AwaitDataplane(const Interrupt& interrupt) const;
+  std::string ReadReport() const;
+  // The guard's next line; empty if none came in time or the person interrupted.
+  std::string AwaitReport(const Interrupt& interrupt, int timeout_ms) const;
+  // Empty once the control has its dataplane; else the guard's report or "timeout".
+  std::string AwaitDataplane(const Interrupt& interrupt) const;
+  Failure Explain(const std::string& device, const std::string& report) const;
   std::string LogTail(const std::string& daemon) const;
 
   std::string directory_;
   pid_t guard_ = -1;
   int life_fd_ = -1;    // The guard takes everything down when this closes.
-  int report_fd_ = -1;  // One line: "ready" or "failed DAEMON EXIT-CODE".
+  int report_fd_ = -1;  // Lines: "ready", "failed DAEMON EXIT-CODE".
 };
 
 }  // namespace weir::cli

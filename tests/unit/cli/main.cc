@@ -33,9 +33,11 @@ int BeDataplane(const std::string& path) {
   return 0;
 }
 
-int BeControl(const std::string& config, bool stubborn) {
+// `stubborn` does not stop when asked, `lone` never finds its dataplane.
+int BeControl(const std::string& config, bool stubborn, bool lone) {
   if (stubborn) signal(SIGTERM, SIG_IGN);
-  const FakeAdmin admin(config.substr(0, config.rfind('/')) + "/admin.sock");
+  FakeAdmin admin(config.substr(0, config.rfind('/')) + "/admin.sock");
+  admin.node.set_dataplane_connected(!lone);
   while (true) pause();
 }
 
@@ -56,9 +58,9 @@ int main(int argc, char** argv) {
   if (role == "--fake-dataplane") {
     return weir::cli::BeDataplane(weir::cli::ValueOf(argc, argv, "--socket"));
   }
-  if (role == "--fake-control" || role == "--stubborn-control") {
+  if (role == "--fake-control" || role == "--stubborn-control" || role == "--lone-control") {
     return weir::cli::BeControl(weir::cli::ValueOf(argc, argv, "--config"),
-                                role == "--stubborn-control");
+                                role == "--stubborn-control", role == "--lone-control");
   }
   if (role == "--hold-pair") return weir::cli::HoldPair();
   testing::InitGoogleTest(&argc, argv);

@@ -84,6 +84,20 @@ TEST_F(PrivatePairTest, StartsBothAndTakesThemDown) {
   EXPECT_TRUE(NothingLeft());
 }
 
+TEST_F(PrivatePairTest, PreparesTheDeviceAndGivesItBack) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root prepares devices";
+  const std::string path =
+      dir_.Write("weir-nic", "#!/bin/sh\necho \"$@\" >> " + dir_.File("weir-nic.calls") + "\n");
+  fs::permissions(path, fs::perms::owner_all);
+  {
+    auto pair = PrivatePair::Start("af_packet:eth1,ip4=192.0.2.1/24", interrupt_);
+    ASSERT_EQ(std::get_if<Failure>(&pair), nullptr);
+  }
+  std::ifstream calls(dir_.File("weir-nic.calls"));
+  const std::string text((std::istreambuf_iterator<char>(calls)), std::istreambuf_iterator<char>());
+  EXPECT_EQ(text, "up af_packet:eth1\ndown af_packet:eth1\n");
+}
+
 TEST_F(PrivatePairTest, DeathOfTheCommandTakesThemDown) {
   std::string self = fs::read_symlink("/proc/self/exe").string(), role = "--hold-pair";
   char* arguments[] = {self.data(), role.data(), nullptr};
@@ -118,6 +132,21 @@ TEST_F(PrivatePairTest, FailedDataplaneIsExplained) {
   EXPECT_NE(failure->message.find("--port af_packet:nosuch0"), std::string::npos);
   EXPECT_NE(failure->message.find("no such device"), std::string::npos) << failure->message;
   EXPECT_TRUE(fs::is_empty(temp_));
+}
+
+TEST_F(PrivatePairTest, DataplaneThatEndsAfterItsSocketIsExplained) {
+  const std::string self = fs::read_symlink("/proc/self/exe").string();
+  const std::string path = dir_.Write(
+      "weir-dataplane", "#!/bin/sh\necho $$ > " + dir_.File("weir-dataplane.pid") + "\ntimeout 1 " +
+                            self + " --fake-dataplane \"$@\"\necho \"no link\" >&2\nexit 3\n");
+  fs::permissions(path, fs::perms::owner_all);
+  MakeProgram("weir-control", "--lone-control");
+  auto pair = PrivatePair::Start("null:", interrupt_);
+  const auto* failure = std::get_if<Failure>(&pair);
+  ASSERT_NE(failure, nullptr);
+  EXPECT_EQ(failure->code, ExitCode::kLocal);
+  EXPECT_NE(failure->message.find("no link"), std::string::npos) << failure->message;
+  EXPECT_TRUE(NothingLeft());
 }
 
 TEST_F(PrivatePairTest, FailedControlTakesTheDataplaneDown) {
