@@ -3,7 +3,7 @@
 namespace weir::cli {
 
 ExitCode Report(const Context& context, const Failure& failure) {
-  context.err << "weir: " << failure.message << "\n";
+  context.err << "weir: " << failure.message << (failure.message.ends_with('\n') ? "" : "\n");
   return failure.code;
 }
 

@@ -175,10 +175,18 @@ bool ClientSession::Admit(bool draining) {
     *asked.mutable_parameters() = parameters;
   }
   AdmissionDecision decision = node_.admission->Decide(admission);
-  if (const auto* rejection = std::get_if<ms::Rejection>(&decision)) {
-    const bool local = rejection->stage() == "store" || rejection->rule() == "draining";
-    return Fail(local ? TestFailure::LOCAL : TestFailure::BAD_REQUEST, rejection->field(),
-                absl::StrCat("this node: ", rejection->message()));
+  if (auto* rejection = std::get_if<ms::Rejection>(&decision)) {
+    rejection->set_message(absl::StrCat("this node: ", rejection->message()));
+    const bool local = rejection->stage() == "store" || rejection->rule() == kDrainingRule;
+    if (local || rejection->stage() == "classify") {
+      return Fail(local ? TestFailure::LOCAL : TestFailure::BAD_REQUEST, rejection->field(),
+                  rejection->message());
+    }
+    // What a link cannot carry is refused alike at either end: with the rule's name.
+    ms::RunTestUpdate update;
+    *update.mutable_rejection() = std::move(*rejection);
+    sink_(std::move(update));
+    return false;
   }
   AdmissionGrant& granted = std::get<AdmissionGrant>(decision);
   reservation_ = std::move(granted.reservation);
