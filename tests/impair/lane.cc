@@ -47,7 +47,7 @@ bool IsTestPacket(const rte_mbuf* packet) {
   return wire::GetSlot(slot) != wire::kSignalSlot;
 }
 
-Lane::Lane(uint16_t from, uint16_t to, rte_mempool* pool, Impairment impairment)
+Lane::Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment)
     : from_(from),
       to_(to),
       pool_(pool),
@@ -56,9 +56,13 @@ Lane::Lane(uint16_t from, uint16_t to, rte_mempool* pool, Impairment impairment)
 
 bool Lane::Poll(uint64_t now_ns) {
   rte_mbuf* burst[kBurst];
-  const uint16_t received = rte_eth_rx_burst(from_, 0, burst, kBurst);
+  uint64_t received = 0;
+  for (uint16_t queue = 0; queue < from_.queues; ++queue) {
+    const uint16_t count = rte_eth_rx_burst(from_.port, queue, burst, kBurst);
+    for (uint16_t i = 0; i < count; ++i) Judge(burst[i], now_ns);
+    received += count;
+  }
   counters_.received += received;
-  for (uint16_t i = 0; i < received; ++i) Judge(burst[i], now_ns);
 
   if (received == 0 && now_ns > last_test_packet_ns_ + kFlushAfterNs) {
     while (const auto packet = hold_back_.Flush()) {
@@ -131,7 +135,7 @@ uint64_t Lane::NextDue(uint64_t latest_ns) const {
 
 std::string Lane::Json() const {
   rte_eth_stats port{};
-  rte_eth_stats_get(from_, &port);
+  rte_eth_stats_get(from_.port, &port);
   return fmt::format(
       R"({{"received":{},"test_packets":{},"dropped":{},"duplicated":{},"swapped":{},)"
       R"("flushed":{},"forwarded":{},"queued":{},"port_missed":{}}})",

@@ -24,11 +24,17 @@ struct LaneCounters {
   uint64_t forwarded = 0;   // Accepted by the sending port, copies included.
 };
 
+// A port to receive from, and how many queues it has. Packets are sent on queue 0.
+struct Receiver {
+  uint16_t port = 0;
+  uint16_t queues = 1;
+};
+
 // Forwards from one port to another, in order and without loss but for what `impairment`
 // says; what the sending port refuses is offered again. One thread.
 class Lane {
  public:
-  Lane(uint16_t from, uint16_t to, rte_mempool* pool, Impairment impairment);
+  Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment);
 
   // Receives and sends what is due. True if anything moved.
   bool Poll(uint64_t now_ns);
@@ -49,7 +55,7 @@ class Lane {
   void Pass(rte_mbuf* packet, uint64_t now_ns);
   bool Send(std::deque<Queued>* queue, uint64_t now_ns);
 
-  const uint16_t from_;
+  const Receiver from_;
   const uint16_t to_;
   rte_mempool* const pool_;
   const Impairment impairment_;

@@ -65,8 +65,30 @@ std::string DeviceArgument(const std::string& port, int index) {
   return {};
 }
 
+// The two ends of a shared memory link must agree on the number of rings, or a queue without one
+// reads another's: a Weir dataplane with one worker has two pairs, the other the main lcore's.
+constexpr uint16_t kMemifQueues = 2;
+
+bool StartPort(uint16_t port, rte_mempool* pool, Receiver* receiver) {
+  rte_eth_dev_info info{};
+  if (rte_eth_dev_info_get(port, &info) != 0) return false;
+  *receiver = {port, std::min(kMemifQueues, info.max_rx_queues)};
+  const rte_eth_conf configuration{};
+  if (rte_eth_dev_configure(port, receiver->queues, receiver->queues, &configuration) != 0)
+    return false;
+  for (uint16_t queue = 0; queue < receiver->queues; ++queue) {
+    if (rte_eth_rx_queue_setup(port, queue, 1024, 0, nullptr, pool) != 0 ||
+        rte_eth_tx_queue_setup(port, queue, 1024, 0, nullptr) != 0) {
+      return false;
+    }
+  }
+  if (rte_eth_dev_start(port) != 0) return false;
+  rte_eth_promiscuous_enable(port);
+  return true;
+}
+
 // Returns what is wrong, or nothing.
-std::string Start(const Options& options, rte_mempool** pool) {
+std::string Start(const Options& options, rte_mempool** pool, std::array<Receiver, 2>* receivers) {
   std::vector<std::string> words = {"weir-impair",    "--no-huge",        "-m",       "256",
                                     "--no-shconf",    "--no-pci",         "--lcores", "0@0-1",
                                     "--no-telemetry", "--log-level=error"};
@@ -81,14 +103,10 @@ std::string Start(const Options& options, rte_mempool** pool) {
   }
   *pool = rte_pktmbuf_pool_create("impair", kBuffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
   if (*pool == nullptr) return "no memory for packets";
-  const rte_eth_conf configuration{};
   for (uint16_t port = 0; port < 2; ++port) {
-    if (rte_eth_dev_configure(port, 1, 1, &configuration) != 0 ||
-        rte_eth_rx_queue_setup(port, 0, 1024, 0, nullptr, *pool) != 0 ||
-        rte_eth_tx_queue_setup(port, 0, 1024, 0, nullptr) != 0 || rte_eth_dev_start(port) != 0) {
+    if (!StartPort(port, *pool, &(*receivers)[port])) {
       return "port '" + options.ports[port] + "' did not start";
     }
-    rte_eth_promiscuous_enable(port);
   }
   return {};
 }
@@ -109,7 +127,8 @@ void Forward(std::array<Lane, 2>* lanes, uint64_t poll_ns, bool slow) {
 
 int Run(const Options& options) {
   rte_mempool* pool = nullptr;
-  const std::string error = Start(options, &pool);
+  std::array<Receiver, 2> receivers;
+  const std::string error = Start(options, &pool, &receivers);
   if (!error.empty()) {
     fmt::print(stderr, "weir-impair: {}\n", error);
     return 1;
@@ -121,8 +140,8 @@ int Run(const Options& options) {
     return 1;
   }
   std::array<Lane, 2> lanes = {
-      Lane(0, 1, pool, options.reverse ? Impairment{} : options.impairment),
-      Lane(1, 0, pool, options.reverse ? options.impairment : Impairment{})};
+      Lane(receivers[0], 1, pool, options.reverse ? Impairment{} : options.impairment),
+      Lane(receivers[1], 0, pool, options.reverse ? options.impairment : Impairment{})};
   fmt::print("ready\n");
   std::fflush(stdout);
   Forward(&lanes, options.poll_us * 1000, options.slow);

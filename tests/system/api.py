@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -74,20 +75,24 @@ class Api:
         request.MergeFrom(m.NegotiateRequest(**fields))
         return self.unary("Negotiate", request, m.NegotiateReply)
 
-    def run(self, session_id: str, requests=()):
-        """Calls Run and keeps the stream open until the server ends it; its replies."""
+    def run(self, session_id: str):
+        """Calls Run and says no more than Start; the server's replies until it ends the stream."""
         m = measurement()
+        over = threading.Event()
         call = self.channel.stream_stream(
             "/weir.measurement.v1.Measurement/Run",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=m.RunReply.FromString,
         )
 
-        def stream():
+        def requests():
             yield m.RunRequest(start=m.Start(session_id=session_id))
-            yield from requests
+            over.wait()  # An end of the requests would be the end of the session.
 
-        return call(stream(), timeout=30)
+        try:
+            yield from call(requests(), timeout=30)
+        finally:
+            over.set()
 
 
 @dataclass(frozen=True)
