@@ -118,6 +118,12 @@ class Flow:
         data = b"weir-pr1" + struct.pack("!II", self.sender_slot, self.sender_generation) + time + mac
         return self._header(PROOF) + bytes(4) + time + mac16(data, key or self.key)
 
+    def feedback(self, counter: int, beacon: bytes, received: int) -> bytes:
+        """The answer to a BEACON's payload: renews the peer lease."""
+        body = self._header(FEEDBACK) + bytes(4) + struct.pack("!Q", counter) + beacon[16:24]
+        body += struct.pack("!QQ", received, received)
+        return body + mac16(body, self.key)
+
 
 def mac16(data: bytes, key: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16, key=key).digest()

@@ -10,12 +10,13 @@ import threading
 import time
 
 import pytest
-from api import CHALLENGE, Api, granted_flow, measurement
+from api import BEACON, CHALLENGE, Api, granted_flow, measurement
 from frames import build_udp
 from netlab import wait_for
 from topology import make_node
 from watch import Watch
 
+PEER_LEASE_S, SLACK_S = 0.25, 0.25
 VICTIM, ATTACKER, UDP_PORT = "198.18.0.77", "198.18.0.66", 7007
 
 
@@ -37,6 +38,10 @@ class Scene:
         self.attacker = lab.namespace("attacker")
         self.victim = lab.namespace("victim")
         self.raw = self.attacker.raw_socket("eth0")
+        # What is for the victim goes to the victim, whoever claims to be it.
+        self.victim_mac = self.victim.mac("eth0")
+        mac = ":".join(f"{byte:02x}" for byte in self.victim_mac)
+        middle.run("bridge", "fdb", "replace", mac, "dev", "to_victim", "master", "static", "sticky")
         self.server_mac = lab.namespace("a").mac("data")
 
     def negotiate(self, api: Api, address: str):
@@ -48,8 +53,9 @@ class Scene:
         return reply.grant, granted_flow(reply.grant, end)
 
     def send(self, flow, payload: bytes) -> None:
-        """From the flow's receiver, whoever that is, to the server's dataplane."""
-        self.raw.send(build_udp(self.attacker.mac("eth0"), self.server_mac, flow.receiver[0], flow.sender[0],
+        """As if from the flow's receiver, to the server's dataplane."""
+        source_mac = self.victim_mac if flow.receiver[0] == VICTIM else self.attacker.mac("eth0")
+        self.raw.send(build_udp(source_mac, self.server_mac, flow.receiver[0], flow.sender[0],
                                 flow.receiver[1], flow.sender[1], payload))  # fmt: skip
 
 
@@ -72,15 +78,22 @@ def run_to_the_end(api: Api, session_id: str) -> list[str]:
     return states
 
 
+def run_in_background(api: Api, grant) -> tuple[threading.Thread, list[str]]:
+    """Runs the session; the list fills with the states it goes through."""
+    states: list[str] = []
+    runner = threading.Thread(target=lambda: states.extend(run_to_the_end(api, grant.session_id)))
+    runner.start()
+    return runner, states
+
+
 def test_hello_from_a_spoofed_address(scene):
     with Api(scene.server) as api, Watch(scene.victim, "eth0") as victim:
         grant, flow = scene.negotiate(api, VICTIM)
-        runner = threading.Thread(target=run_to_the_end, args=(api, grant.session_id))
-        runner.start()
+        run_in_background(api, grant)
         for _ in range(20):
             scene.send(flow, flow.hello())
             time.sleep(0.05)
-        runner.join(30)
+        time.sleep(1)
         assert not victim.load
         challenges = victim.signals(CHALLENGE)
         assert 1 <= len(challenges) <= 20  # The harness works, and nothing is amplified:
@@ -90,15 +103,14 @@ def test_hello_from_a_spoofed_address(scene):
 def test_proof_with_a_wrong_key(scene):
     with Api(scene.server) as api, Watch(scene.attacker, "eth0") as watch:
         grant, flow = scene.negotiate(api, ATTACKER)
-        runner = threading.Thread(target=run_to_the_end, args=(api, grant.session_id))
-        runner.start()
+        run_in_background(api, grant)
         scene.send(flow, flow.hello())
         challenge = wait_for(lambda: watch.signals(CHALLENGE), "a challenge")[0].frame.payload
         for _ in range(10):
             scene.send(flow, flow.proof(challenge, key=os.urandom(32)))
         # Nor is the challenge its own proof.
         scene.send(flow, flow.proof(challenge)[:24] + challenge[24:40])
-        runner.join(30)
+        time.sleep(1)
         assert not watch.load
 
 
@@ -121,30 +133,49 @@ def test_echo_server_as_victim(scene):
     thread.start()
     with Api(scene.server) as api, Watch(scene.victim, "eth0") as victim:
         grant, flow = scene.negotiate(api, VICTIM)
-        runner = threading.Thread(target=run_to_the_end, args=(api, grant.session_id))
-        runner.start()
+        run_in_background(api, grant)
         for _ in range(20):
             scene.send(flow, flow.hello())
             time.sleep(0.05)
-        runner.join(30)
+        time.sleep(1)
         assert echoed  # It did send the challenges back.
         assert not victim.load
     echo.close()
 
 
-def test_a_proven_receiver_that_gives_no_feedback_gets_32_packets(scene):
-    """The control of this experiment: the right proof does start load, and only so much of it."""
+def prove(scene, api: Api, watch: Watch, grant, flow) -> tuple[threading.Thread, list[str]]:
+    """Does everything right up to the proof; the session runs on in a thread."""
+    runner, states = run_in_background(api, grant)
+    scene.send(flow, flow.hello())
+    challenge = wait_for(lambda: watch.signals(CHALLENGE), "a challenge")[0].frame.payload
+    scene.send(flow, flow.proof(challenge))
+    return runner, states
+
+
+def test_a_proven_receiver_without_feedback_gets_no_load(scene):
     with Api(scene.server) as api, Watch(scene.attacker, "eth0") as watch:
         grant, flow = scene.negotiate(api, ATTACKER)
-        states = []
-        runner = threading.Thread(target=lambda: states.extend(run_to_the_end(api, grant.session_id)))
-        runner.start()
-        scene.send(flow, flow.hello())
-        challenge = wait_for(lambda: watch.signals(CHALLENGE), "a challenge")[0].frame.payload
-        scene.send(flow, flow.proof(challenge))
+        runner, states = prove(scene, api, watch, grant, flow)
         runner.join(30)
-        assert len(watch.load) == 32
+        assert watch.signals(BEACON)  # It was armed,
+        assert not watch.load
+        assert {"feedback_lost", "peer_silent"} & set(states), states
+    assert [record["outcome"] for record in scene.server.records()] == ["ABORTED"]
+
+
+def test_a_receiver_that_does_everything_right_gets_load_until_it_falls_silent(scene):
+    """The control of these experiments: only what was wrong above kept the load away."""
+    with Api(scene.server) as api, Watch(scene.attacker, "eth0") as watch:
+        grant, flow = scene.negotiate(api, ATTACKER)
+        runner, states = prove(scene, api, watch, grant, flow)
+        for counter in range(1, 51):
+            beacon = wait_for(lambda: watch.signals(BEACON), "a beacon")[-1].frame.payload
+            scene.send(flow, flow.feedback(counter, beacon, len(watch.load)))
+            time.sleep(0.02)
+        silent = time.time()
+        last = watch.wait_for_silence(1.0)
+        runner.join(30)
+        assert len(watch.load) > 100
+        assert last - silent <= PEER_LEASE_S + SLACK_S
         assert "running" in states
-        assert any("feedback_lost" in state for state in states)
-    records = scene.server.records()
-    assert [record["outcome"] for record in records] == ["ABORTED"]
+        assert {"feedback_lost", "peer_silent"} & set(states), states
