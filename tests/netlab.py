@@ -88,14 +88,14 @@ class Namespace:
 class Process:
     """A started program with its output in files. Killed by the Lab if it still runs."""
 
-    def __init__(self, name: str, command: list, directory: Path, namespace: Namespace | None, **options):
+    def __init__(self, name: str, number: int, command: list, directory: Path, namespace: Namespace | None, **options):
         self.name = name
         self.command = [str(word) for word in command]
         if namespace:
             self.command[:0] = ["ip", "netns", "exec", namespace.name]
-        self.stdout_path = directory / f"{name}.out"
-        self.stderr_path = directory / f"{name}.err"
-        with self.stdout_path.open("ab") as stdout, self.stderr_path.open("ab") as stderr:
+        self.stdout_path = directory / f"{number}-{name}.out"
+        self.stderr_path = directory / f"{number}-{name}.err"
+        with self.stdout_path.open("xb") as stdout, self.stderr_path.open("xb") as stderr:
             self.popen = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -177,7 +177,7 @@ class Lab:
             namespace.run("ip", "link", "set", name, "up")
 
     def start(self, name: str, *command, namespace: Namespace | None = None, **options) -> Process:
-        process = Process(name, list(command), self.directory, namespace, **options)
+        process = Process(name, len(self.processes), list(command), self.directory, namespace, **options)
         self.processes.append(process)
         return process
 
