@@ -8,7 +8,7 @@ namespace weir::control {
 
 inline constexpr int kKeepaliveMs = 1000;
 inline constexpr int kKeepaliveTimeoutMs = 1500;
-inline constexpr int kMaxMessageBytes = 1 << 20;
+inline constexpr int kMaxMessageBytes = 16 << 20;  // A day of intervals of both directions.
 
 // Calls set(name, value) for each argument both ends need.
 template <typename Set>

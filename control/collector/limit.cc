@@ -18,15 +18,19 @@ constexpr double kReceiverHeldUp = 0.2;
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", share * 100); }
 
 LimitVerdict JudgeMet(const LimitEvidence& e) {
-  if (e.granted_bps != 0 && (e.requested_bps == 0 || e.granted_bps < e.requested_bps)) {
-    const std::string asked = e.requested_bps == 0
-                                  ? std::string("max")
-                                  : FormatRate(static_cast<double>(e.requested_bps));
+  const std::string asked =
+      e.requested_bps == 0 ? std::string("max") : FormatRate(static_cast<double>(e.requested_bps));
+  if (!e.reduced_by.empty() || (e.requested_bps != 0 && e.granted_bps < e.requested_bps)) {
     return {record::v1::LIMIT_POLICY,
             absl::StrFormat("%s was requested, %s granted (reduced by %s), %s achieved", asked,
                             FormatRate(static_cast<double>(e.granted_bps)),
                             e.reduced_by.empty() ? "policy" : absl::StrJoin(e.reduced_by, ", "),
                             FormatRate(e.achieved_bps))};
+  }
+  if (e.requested_bps == 0) {
+    return {record::v1::LIMIT_NIC,
+            absl::StrFormat("max was requested, and the link's whole rate of %s was used",
+                            FormatRate(static_cast<double>(e.granted_bps)))};
   }
   return {record::v1::LIMIT_NONE,
           absl::StrFormat("the requested rate was met: %s of %s", FormatRate(e.achieved_bps),
