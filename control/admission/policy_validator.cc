@@ -19,13 +19,12 @@ using policy::v1::AdmissionRule;
 using policy::v1::ExportRule;
 using policy::v1::Limit;
 using policy::v1::Match;
-using policy::v1::Policy;
 
 constexpr char kCertificate[] = "certificate:";
 
 class Validator {
  public:
-  Validator(const std::string& path, const Policy& policy,
+  Validator(const std::string& path, const policy::v1::Policy& policy,
             const google::protobuf::TextFormat::ParseInfoTree& locations)
       : path_(path), policy_(policy), locations_(locations) {}
 
@@ -54,7 +53,7 @@ class Validator {
 
  private:
   std::string At(const char* list, int index, const std::string& name) const {
-    const auto* field = Policy::descriptor()->FindFieldByName(list);
+    const auto* field = policy::v1::Policy::descriptor()->FindFieldByName(list);
     const int line = locations_.GetLocation(field, index).line;
     return absl::StrCat(path_, ":", line + 1, ": ", list, " rule \"", name, "\": ");
   }
@@ -200,7 +199,7 @@ class Validator {
   }
 
   const std::string& path_;
-  const Policy& policy_;
+  const policy::v1::Policy& policy_;
   const google::protobuf::TextFormat::ParseInfoTree& locations_;
 };
 

@@ -9,8 +9,8 @@ namespace weir::dataplane {
 namespace {
 
 // A 1,024-deep descriptor ring, its burst, and what the lcore's cache may hold back.
-constexpr uint32_t kMbufs = 2047 + 512;
-constexpr uint32_t kCache = 256;
+constexpr uint32_t kTxMbufs = 2047 + 512;
+constexpr uint32_t kTxCache = 256;
 
 void FillPayload(rte_mempool* pool, void*, void* object, unsigned) {
   auto* mbuf = static_cast<rte_mbuf*>(object);
@@ -23,8 +23,8 @@ void FillPayload(rte_mempool* pool, void*, void* object, unsigned) {
 
 Result<TxPool> MakeTxPool(const std::string& name, uint32_t mtu, int socket) {
   const uint32_t room = kPayloadOffset + mtu + kMaxHeaderBytes;
-  TxPool pool(rte_pktmbuf_pool_create(name.c_str(), kMbufs, kCache, 0, static_cast<uint16_t>(room),
-                                      socket));
+  TxPool pool(rte_pktmbuf_pool_create(name.c_str(), kTxMbufs, kTxCache, 0,
+                                      static_cast<uint16_t>(room), socket));
   if (pool == nullptr) {
     return Error{v1::RESOURCE_EXHAUSTED, "--memory",
                  "cannot allocate the packet pool '" + name + "': " + rte_strerror(rte_errno) +

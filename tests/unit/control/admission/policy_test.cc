@@ -18,7 +18,7 @@ std::shared_ptr<const Policy> Make(const std::string& text) {
   return policy.ok() ? *policy : nullptr;
 }
 
-std::string Error(const std::string& text) {
+std::string PolicyError(const std::string& text) {
   const auto policy = Policy::Parse("p", "profile: \"lab\"\n" + text);
   return policy.ok() ? "" : std::string(policy.status().message());
 }
@@ -149,14 +149,14 @@ TEST(PolicyTest, FaultsNameFileLineRuleAndField) {
       {"admission { nam: \"a\" }", "p:2:13: "},
   };
   for (const auto& c : kCases) {
-    const std::string error = Error(c.text);
+    const std::string error = PolicyError(c.text);
     EXPECT_NE(error.find(c.expected), std::string::npos) << c.text << "\n" << error;
   }
 }
 
 TEST(PolicyTest, ReportsEveryFaultAtOnce) {
   const std::string error =
-      Error("admission { name: \"a\" }\nadmission { name: \"b\" }\nexport { name: \"c\" }");
+      PolicyError("admission { name: \"a\" }\nadmission { name: \"b\" }\nexport { name: \"c\" }");
   EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 2) << error;
 }
 
@@ -168,10 +168,10 @@ TEST(PolicyTest, OnlyLabMayHaveNoNotice) {
 }
 
 TEST(PolicyTest, HiddenRuleOfOppositeEffectIsAContradiction) {
-  const std::string error = Error(std::string(R"(
+  const std::string error = PolicyError(std::string(R"(
     admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" } }
     admission { name: "host" effect: DENY match { client: "192.0.2.66" } })") +
-                                  kExport);
+                                        kExport);
   EXPECT_NE(error.find("rule \"host\": contradiction: the earlier rule \"site\""),
             std::string::npos)
       << error;
@@ -216,7 +216,7 @@ TEST(PolicyTest, ExportFirstMatchWins) {
 }
 
 TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
-  EXPECT_NE(Error(R"(
+  EXPECT_NE(PolicyError(R"(
     admission { name: "a" effect: ALLOW match { experiment: "x" } }
     admission { name: "b" effect: ALLOW match { experiment: "y" } }
     export { name: "withheld" effect: DENY match { experiment: "x" } }

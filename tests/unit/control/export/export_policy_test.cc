@@ -13,7 +13,7 @@ static_assert(!std::is_constructible_v<ApprovedRecord, Record>,
               "only the export policy makes approved records");
 static_assert(!std::is_default_constructible_v<ApprovedRecord>);
 
-constexpr char kPolicy[] = R"(
+constexpr char kExportPolicy[] = R"(
   profile: "lab"
   admission { name: "net" effect: ALLOW match { purpose: "n" } }
   admission { name: "nobody" effect: ALLOW match { purpose: "o" } }
@@ -51,7 +51,7 @@ Record Complete() {
 
 class ExportPolicyTest : public testing::Test {
  protected:
-  ExportPolicy policy_{*Policy::Parse("p", kPolicy)};
+  ExportPolicy policy_{*Policy::Parse("p", kExportPolicy)};
 };
 
 TEST_F(ExportPolicyTest, SetsWhatThePolicySays) {

@@ -5,12 +5,12 @@
 namespace weir::dataplane {
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kLimiterSecond = 1'000'000'000;
 
 uint64_t AllowedBytes(uint32_t frame, uint64_t* replies) {
   ReplyLimiter limiter;
   *replies = 0;
-  for (uint64_t now = kSecond; now < 3 * kSecond; now += 10'000) {
+  for (uint64_t now = kLimiterSecond; now < 3 * kLimiterSecond; now += 10'000) {
     if (limiter.Allow(now, frame)) ++*replies;
   }
   return *replies * frame;
@@ -30,7 +30,7 @@ TEST(ReplyLimiter, LimitsRepliesOfAnySize) {
 TEST(ReplyLimiter, DoesNotSaveUpWhileIdle) {
   ReplyLimiter limiter;
   uint64_t allowed = 0;
-  for (int i = 0; i < 1'000; ++i) allowed += limiter.Allow(3'600 * kSecond, 60) ? 1 : 0;
+  for (int i = 0; i < 1'000; ++i) allowed += limiter.Allow(3'600 * kLimiterSecond, 60) ? 1 : 0;
   EXPECT_EQ(allowed, 100u);
 }
 

@@ -11,7 +11,7 @@ namespace {
 using namespace testing;  // NOLINT(google-build-using-namespace): the helpers above.
 
 constexpr char kMac[] = "mac=02:00:00:00:00:01";
-constexpr MacBytes kOwnMac = {0x02, 0, 0, 0, 0, 0x01};
+constexpr MacBytes kSlowPathMac = {0x02, 0, 0, 0, 0, 0x01};
 constexpr uint64_t kStart = 1'000'000'000'000;
 
 class SlowPathTest : public ::testing::Test {
@@ -40,7 +40,7 @@ class SlowPathTest : public ::testing::Test {
   }
 
   Bytes Echo4(const char* source, const char* destination = "198.51.100.1",
-              const MacBytes& to = kOwnMac, uint16_t vlan = 0) {
+              const MacBytes& to = kSlowPathMac, uint16_t vlan = 0) {
     return Icmp({.to = to,
                  .source = Ip(source),
                  .destination = Ip(destination),
@@ -49,7 +49,7 @@ class SlowPathTest : public ::testing::Test {
                  .vlan = vlan});
   }
   Bytes Echo6(const char* source, const char* destination = "2001:db8::1") {
-    return Icmp({.to = kOwnMac,
+    return Icmp({.to = kSlowPathMac,
                  .source = Ip(source),
                  .destination = Ip(destination),
                  .type = kIcmp6EchoRequest,
@@ -75,10 +75,10 @@ TEST_F(SlowPathTest, AnswersArpForItsOwnAddressAlone) {
   EXPECT_EQ(sent[0].size(), 60u);
   const auto* ethernet = reinterpret_cast<const EthernetHeader*>(sent[0].data());
   EXPECT_EQ(0, std::memcmp(ethernet->destination, kPeerMac.data(), 6));
-  EXPECT_EQ(0, std::memcmp(ethernet->source, kOwnMac.data(), 6));
+  EXPECT_EQ(0, std::memcmp(ethernet->source, kSlowPathMac.data(), 6));
   const auto* arp = reinterpret_cast<const ArpPacket*>(ethernet + 1);
   EXPECT_EQ(arp->operation, 2);
-  EXPECT_EQ(0, std::memcmp(arp->sender_mac, kOwnMac.data(), 6));
+  EXPECT_EQ(0, std::memcmp(arp->sender_mac, kSlowPathMac.data(), 6));
   EXPECT_EQ(IpAddress::FromBytes(arp->sender_ip), Ip("198.51.100.1"));
   EXPECT_EQ(IpAddress::FromBytes(arp->target_ip), Ip("198.51.100.9"));
   EXPECT_EQ(slow_path_->counters().replies, 1u);
@@ -186,7 +186,7 @@ TEST_F(SlowPathTest, AnswersSolicitations) {
   EXPECT_EQ(message->flags, kNaSolicited | kNaOverride);
   const auto* option = reinterpret_cast<const LinkLayerOption*>(message + 1);
   EXPECT_EQ(option->type, kOptionTargetLinkLayer);
-  EXPECT_EQ(0, std::memcmp(option->mac, kOwnMac.data(), 6));
+  EXPECT_EQ(0, std::memcmp(option->mac, kSlowPathMac.data(), 6));
   Checksum checksum;
   checksum.AddPseudoHeader(Ip("2001:db8::1"), Ip("2001:db8::9"), kProtocolIcmp6, 32);
   checksum.Add({sent[0].data() + 54, 32});
@@ -213,14 +213,14 @@ TEST_F(SlowPathTest, AnswersNoSolicitationFromAfarOrForOthers) {
 TEST_F(SlowPathTest, SpeaksItsVlanAlone) {
   TearDown();
   Open(",vlan=42");
-  const auto sent = Ask(Echo4("198.51.100.9", "198.51.100.1", kOwnMac, 42));
+  const auto sent = Ask(Echo4("198.51.100.9", "198.51.100.1", kSlowPathMac, 42));
   ASSERT_EQ(sent.size(), 1u);
   const auto* ethernet = reinterpret_cast<const EthernetHeader*>(sent[0].data());
   EXPECT_EQ(ethernet->type, kEtherTypeVlan);
   EXPECT_EQ(reinterpret_cast<const VlanTag*>(ethernet + 1)->tci, 42);
 
   for (const uint16_t vlan : {0, 43}) {
-    rte_mbuf* packet = MakePacket(Echo4("198.51.100.9", "198.51.100.1", kOwnMac, vlan));
+    rte_mbuf* packet = MakePacket(Echo4("198.51.100.9", "198.51.100.1", kSlowPathMac, vlan));
     EXPECT_FALSE(slow_path_->Handle(port(), packet));
     rte_pktmbuf_free(packet);
   }
@@ -229,7 +229,7 @@ TEST_F(SlowPathTest, SpeaksItsVlanAlone) {
 TEST_F(SlowPathTest, LeavesTheRestToTheCaller) {
   Bytes udp = Echo4("198.51.100.9");
   udp[14 + 9] = kProtocolUdp;
-  for (const Bytes& frame : {udp, Ethernet(kOwnMac, kPeerMac, 0x88CC), Bytes(6, 0)}) {
+  for (const Bytes& frame : {udp, Ethernet(kSlowPathMac, kPeerMac, 0x88CC), Bytes(6, 0)}) {
     rte_mbuf* packet = MakePacket(frame);
     EXPECT_FALSE(slow_path_->Handle(port(), packet));
     rte_pktmbuf_free(packet);
