@@ -39,14 +39,15 @@ install_packages() {
   rm -f "$log"
 }
 
-# build DIRECTORY "SETUP OPTIONS" [TARGET...]: configures once, then builds.
+# build DIRECTORY "SETUP OPTIONS" [TARGET...]: configures once, then builds. Several files go into one
+# translation unit: from nothing that takes a third of the time.
 # NINJA names another ninja, as it does for meson.
 build() {
   local directory=$weir_root/$1 options=$2
   shift 2
   if [ ! -f "$directory/build.ninja" ]; then
     # shellcheck disable=SC2086
-    meson setup $options "$directory" "$weir_root" >"$directory.log" 2>&1 ||
+    meson setup -Dunity=on -Dunity_size=8 $options "$directory" "$weir_root" >"$directory.log" 2>&1 ||
       { tail -n 20 "$directory.log" >&2; die "meson setup failed, see above"; }
     rm -f "$directory.log"
   fi
