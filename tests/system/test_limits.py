@@ -61,9 +61,9 @@ def starved(process):
     def run():
         while not over.is_set():
             process.signal(signal.SIGSTOP)
-            time.sleep(0.1)
+            time.sleep(0.2)
             process.signal(signal.SIGCONT)
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -76,8 +76,8 @@ def starved(process):
 
 def test_receiving_worker_starves(lab):
     server, client = bridged_pair(lab, "af_packet")
-    with starved(client.dataplane):
-        down = client.test(server, "down", rate="100M")["down"]
+    with starved(client.dataplane):  # Its ring holds 8192 packets.
+        down = client.test(server, "down", rate="60M", payload=60)["down"]
     assert down["receiver_port_missed"] > 0
     assert down["limit"] == "LIMIT_RECEIVER", down
     assert down["lost"] == down["receiver_port_missed"]  # Nothing else lost any.

@@ -2,7 +2,7 @@
 
 import itertools
 
-from netlab import Lab, Namespace, Process
+from netlab import Lab, Namespace, Process, wait_for
 from node import Node, worker_cpus
 from sources import BUILD
 
@@ -31,7 +31,14 @@ def memif_pair(lab: Lab, **options) -> tuple[Node, Node]:
     socket = lab.directory / "link.sock"
     server = make_node(lab, "a", 1, f"memif:{socket},role=server", **options)
     client = make_node(lab, "b", 2, f"memif:{socket},role=client")
-    return server.start(), client.start()
+    return linked(server.start(), client.start())
+
+
+def linked(*nodes: Node) -> tuple[Node, ...]:
+    """The same nodes, once shared memory connects them."""
+    for node in nodes:
+        wait_for(lambda node=node: node.info()["ports"][0]["link_up"], f"{node.name}'s link")
+    return nodes
 
 
 def bridged_pair(lab: Lab, driver: str, **options) -> tuple[Node, Node]:
@@ -57,4 +64,5 @@ def impaired_pair(lab: Lab, *impairments: str) -> tuple[Node, Node, Process]:
     impair = lab.start("impair", BUILD / "tests/impair/weir-impair", f"memif:{server_link}", f"memif:{client_link}",
                        "--realtime", *impairments)  # fmt: skip
     impair.wait_for_output("ready")
+    linked(server, client)
     return server, client, impair
