@@ -76,7 +76,7 @@ grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContex
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const bool queued = remote_calls_.Submit([this, reactor, reply, remote = request->remote()] {
     absl::StatusOr<ms::ServerInfo> info = manager_->GetRemoteInfo(remote);
-    if (info.ok()) *reply = *std::move(info);
+    if (info.ok()) *reply = *info;
     reactor->Finish(ToGrpc(info.status()));
   });
   if (!queued) {
@@ -113,7 +113,7 @@ grpc::ServerUnaryReactor* AdminService::GetRecord(grpc::CallbackServerContext* c
                                                   const ms::GetRecordRequest* request,
                                                   ms::GetRecordReply* reply) {
   absl::StatusOr<record::v1::Record> record = store_->GetRecord(request->record_id());
-  if (record.ok()) *reply->mutable_record() = *std::move(record);
+  if (record.ok()) *reply->mutable_record() = *record;
   return Finish(context, record.status());
 }
 

@@ -144,7 +144,7 @@ grpc::ServerUnaryReactor* MeasurementService::GetResult(grpc::CallbackServerCont
                                                         ms::GetResultReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   absl::StatusOr<ms::GetResultReply> result = manager_->GetResult(request->session_id());
-  if (result.ok()) *reply = *std::move(result);
+  if (result.ok()) *reply = *result;
   reactor->Finish(ToGrpc(result.status()));
   return reactor;
 }

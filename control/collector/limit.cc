@@ -8,8 +8,6 @@
 namespace weir::control {
 namespace {
 
-using record::v1::Limit;
-
 // Single refusals are the normal state of a full queue; this share of the offers is not.
 constexpr double kPortRefuses = 0.05;
 // A receiver kept from its CPU this long leaves a link that has no buffer full.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/session/direction_run.h"
+#include "control/session/session.h"
 #include "control/store/store.h"
 
 namespace weir::control {

@@ -26,7 +26,7 @@ MeasurementLoop::MeasurementLoop(Session* session, std::vector<DirectionRun*> di
       observer_(std::move(observer)) {}
 
 MeasurementLoop::End MeasurementLoop::Run(std::shared_ptr<PeerLink> link,
-                                          ms::ClockQuality peer_clock) {
+                                          const ms::ClockQuality& peer_clock) {
   peer_heard_ = Steady::now();
   deadline_ = peer_heard_ + timeouts_.start;
   if (!server()) {
@@ -96,7 +96,7 @@ void MeasurementLoop::HandlePeer(PeerMessage message) {
              std::move(message));
 }
 
-void MeasurementLoop::Handle(ms::Start start) {
+void MeasurementLoop::Handle(const ms::Start& start) {
   if (!server() || started_) return Abort(end_reason::kPeerProtocol);
   started_ = true;
   clocks_synchronised_ = ClocksAgree(own_clock_, start.clock());
@@ -104,21 +104,21 @@ void MeasurementLoop::Handle(ms::Start start) {
   SendProgress(SessionState::kAdmitted);
 }
 
-void MeasurementLoop::Handle(ms::Stop stop) {
+void MeasurementLoop::Handle(const ms::Stop& stop) {
   Abort(PeerReason(stop.reason(), end_reason::kPeerStopped));
 }
 
-void MeasurementLoop::Handle(ms::Progress progress) {
+void MeasurementLoop::Handle(const ms::Progress& progress) {
   if (server()) return Abort(end_reason::kPeerProtocol);
   if (progress.state() == StateName(SessionState::kRunning)) peer_running_ = true;
 }
 
-void MeasurementLoop::Handle(ms::Report report) {
+void MeasurementLoop::Handle(const ms::Report& report) {
   DirectionRun* direction = Find(report.direction());
   if (direction == nullptr || !direction->OnReport(report)) Abort(end_reason::kPeerProtocol);
 }
 
-void MeasurementLoop::Handle(ms::SenderFinal final) {
+void MeasurementLoop::Handle(const ms::SenderFinal& final) {
   DirectionRun* direction = Find(final.direction());
   if (state_ != SessionState::kRunning || direction == nullptr ||
       !direction->OnSenderFinal(final)) {
@@ -129,7 +129,7 @@ void MeasurementLoop::Handle(ms::SenderFinal final) {
   }
 }
 
-void MeasurementLoop::Handle(ms::ReceiverFinal final) {
+void MeasurementLoop::Handle(const ms::ReceiverFinal& final) {
   DirectionRun* direction = Find(final.result().direction());
   if (direction == nullptr || !direction->OnReceiverFinal(final)) {
     Abort(end_reason::kPeerProtocol);

@@ -42,7 +42,7 @@ class MeasurementLoop {
 
   // Server: from the grant on; waits for the peer to attach.
   // Client: `link` is open; Start was not yet sent.
-  End Run(std::shared_ptr<PeerLink> link, measurement::v1::ClockQuality peer_clock);
+  End Run(std::shared_ptr<PeerLink> link, const measurement::v1::ClockQuality& peer_clock);
 
   // Afterwards.
   bool clocks_synchronised() const { return clocks_synchronised_; }
@@ -55,12 +55,12 @@ class MeasurementLoop {
   bool server() const { return session_->role() == SessionRole::kServer; }
   void Handle(SessionEvent event);
   void HandlePeer(PeerMessage message);
-  void Handle(measurement::v1::Start start);
-  void Handle(measurement::v1::Stop stop);
-  void Handle(measurement::v1::Progress progress);
-  void Handle(measurement::v1::Report report);
-  void Handle(measurement::v1::SenderFinal final);
-  void Handle(measurement::v1::ReceiverFinal final);
+  void Handle(const measurement::v1::Start& start);
+  void Handle(const measurement::v1::Stop& stop);
+  void Handle(const measurement::v1::Progress& progress);
+  void Handle(const measurement::v1::Report& report);
+  void Handle(const measurement::v1::SenderFinal& final);
+  void Handle(const measurement::v1::ReceiverFinal& final);
   void Handle(measurement::v1::Completed completed);
   void Step();
   void StepProving();
