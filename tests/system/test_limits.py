@@ -80,4 +80,4 @@ def test_receiving_worker_starves(lab):
         down = client.test(server, "down", rate="60M", payload=60)["down"]
     assert down["receiver_port_missed"] > 0
     assert down["limit"] == "LIMIT_RECEIVER", down
-    assert down["lost"] == down["receiver_port_missed"]  # Nothing else lost any.
+    assert 0 < down["lost"] <= down["receiver_port_missed"]  # Of which a few were signals.
