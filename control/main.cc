@@ -1,4 +1,5 @@
 // weir-control: negotiates sessions, samples the dataplane, stores records.
+#include <absl/strings/str_cat.h>
 #include <signal.h>
 #include <sodium.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -9,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,11 @@ struct Arguments {
   bool check_config = false;
   std::string log_level = "info";
 };
+
+// `where` in front of what is wrong, e.g. the configuration and its field.
+absl::Status At(std::string_view where, const absl::Status& status) {
+  return {status.code(), absl::StrCat(std::string(where), ": ", status.message())};
+}
 
 int Fail(int code, const absl::Status& status) {
   std::cerr << "weir-control: " << status.message() << "\n";
@@ -73,7 +80,15 @@ int Serve(const Arguments& arguments) {
   absl::StatusOr<config::v1::Config> config = LoadConfig(arguments.config);
   if (!config.ok()) return Fail(kExitUsage, config.status());
   absl::StatusOr<std::shared_ptr<const Policy>> policy = LoadPolicy(config->policy_file());
-  if (!policy.ok()) return Fail(kExitUsage, policy.status());
+  if (!policy.ok()) {
+    const bool parsed = absl::IsInvalidArgument(policy.status());  // It then names file and line.
+    return Fail(kExitUsage,
+                parsed ? policy.status() : At(arguments.config + ": policy_file", policy.status()));
+  }
+  if (absl::Status transport = ApiServer::CheckTransport(*config, arguments.allow_plaintext);
+      !transport.ok()) {
+    return Fail(kExitUsage, At(arguments.config, transport));
+  }
   for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
   if (arguments.check_config) {
     std::cout << arguments.config << ": ok\n";
@@ -90,7 +105,9 @@ int Serve(const Arguments& arguments) {
   Metrics metrics(WEIR_VERSION);
   absl::StatusOr<std::unique_ptr<Store>> store =
       Store::Open({.path = config->store(), .max_bytes = config->store_max_bytes()});
-  if (!store.ok()) return Fail(kExitCannotStart, store.status());
+  if (!store.ok()) {
+    return Fail(kExitCannotStart, At(arguments.config + ": store", store.status()));
+  }
 
   Node node;
   node.config = &*config;

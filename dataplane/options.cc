@@ -18,7 +18,8 @@ Ports: NAME=DEVICE[,key=value...]
   af_xdp:eth1          a kernel interface, by AF_XDP; queues=2-3: those alone
   af_packet:eth1       any kernel interface, by packet sockets
   tap:weir0            an interface that Weir makes
-  memif:/run/a.sock    shared memory to another process; role=server (default) or client, id=N
+  memif:/run/a.sock    shared memory to another process; role=server (default) or client, id=N;
+                       both ends need the same number of queues (for Weir: --workers)
   ring: null: pcap:F   for tests: a loop, a sink, a file to write to (rx=F2: one to read)
   ip4=A/len gw4=A ip6=A/len gw6=A   its addresses and gateways
   vlan=N mtu=N mac=M                802.1Q tag, IP packet bytes, MAC address

@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Optimised a little and with line tables only: it is built to be run once.
-ASAN_OPTIONS = (
-    "-Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=plain -Dcpp_args=-O1,-g1 -Dbench=false"
-)
+# Optimised a little and without debug information: it is built to be run once.
+ASAN_OPTIONS = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=false -Dbench=false"
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,13 @@ struct ApiServer::Services {
   std::string admin_socket;
 };
 
+absl::Status ApiServer::CheckTransport(const config::v1::Config& config, bool allow_plaintext) {
+  if (config.api().listen().empty()) return absl::OkStatus();
+  absl::StatusOr<ListenAddress> listen = ParseListenAddress(config.api().listen(), kDefaultApiPort);
+  if (!listen.ok()) return listen.status();
+  return Credentials(config.api(), allow_plaintext, *listen).status();
+}
+
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const config::v1::Config& config,
                                                             bool allow_plaintext,
                                                             SessionManager* manager, Store* store) {

@@ -16,6 +16,9 @@ namespace weir::control {
 // Serves from construction to destruction. `manager` and `store` must outlive it.
 class ApiServer {
  public:
+  // Whether Start could serve the public API as configured. InvalidArgument names the field.
+  static absl::Status CheckTransport(const config::v1::Config& config, bool allow_plaintext);
+
   // InvalidArgument: TLS is not configured and plaintext not allowed, or not on loopback; a
   // certificate or key cannot be read. Unavailable: an address cannot be bound.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const config::v1::Config& config,
