@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -181,4 +183,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace weir::control
 
-int main(int argc, char** argv) { return weir::control::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return weir::control::Main(argc, argv);
+  } catch (const std::exception& error) {  // Out of memory, or a library's.
+    std::fprintf(stderr, "weir-control: %s\n", error.what());
+    return weir::control::kExitCannotStart;
+  }
+}

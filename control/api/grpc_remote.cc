@@ -106,7 +106,7 @@ class ClientLink final : public PeerLink {
 
   void Send(PeerMessage body) override {
     ms::RunRequest message;
-    ToStream(std::move(body), &message);
+    ToStream(body, &message);
     outbox_->Send(std::move(message));
   }
   void Next() override {

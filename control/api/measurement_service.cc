@@ -79,7 +79,7 @@ class ServerLink final : public PeerLink {
 
   void Send(PeerMessage body) override {
     ms::RunReply message;
-    ToStream(std::move(body), &message);
+    ToStream(body, &message);
     outbox_->Send(std::move(message));
   }
   void Next() override {

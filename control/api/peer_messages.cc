@@ -7,25 +7,21 @@ namespace {
 
 namespace ms = measurement::v1;
 
-void Put(ms::Start body, ms::RunRequest* message) { *message->mutable_start() = std::move(body); }
-void Put(ms::Stop body, ms::RunRequest* message) { *message->mutable_stop() = std::move(body); }
-void Put(ms::Progress body, ms::RunReply* message) {
-  *message->mutable_progress() = std::move(body);
-}
-void Put(ms::Completed body, ms::RunReply* message) {
-  *message->mutable_completed() = std::move(body);
+void Put(const ms::Start& body, ms::RunRequest* message) { *message->mutable_start() = body; }
+void Put(const ms::Stop& body, ms::RunRequest* message) { *message->mutable_stop() = body; }
+void Put(const ms::Progress& body, ms::RunReply* message) { *message->mutable_progress() = body; }
+void Put(const ms::Completed& body, ms::RunReply* message) { *message->mutable_completed() = body; }
+template <typename Message>
+void Put(const ms::Report& body, Message* message) {
+  *message->mutable_report() = body;
 }
 template <typename Message>
-void Put(ms::Report body, Message* message) {
-  *message->mutable_report() = std::move(body);
+void Put(const ms::SenderFinal& body, Message* message) {
+  *message->mutable_sender_final() = body;
 }
 template <typename Message>
-void Put(ms::SenderFinal body, Message* message) {
-  *message->mutable_sender_final() = std::move(body);
-}
-template <typename Message>
-void Put(ms::ReceiverFinal body, Message* message) {
-  *message->mutable_receiver_final() = std::move(body);
+void Put(const ms::ReceiverFinal& body, Message* message) {
+  *message->mutable_receiver_final() = body;
 }
 // The other role's.
 void Put(const ms::Start&, ms::RunReply*) {}
@@ -34,9 +30,8 @@ void Put(const ms::Progress&, ms::RunRequest*) {}
 void Put(const ms::Completed&, ms::RunRequest*) {}
 
 template <typename Message>
-void PutAny(PeerMessage body, Message* message) {
-  std::visit([message](auto&& part) { Put(std::forward<decltype(part)>(part), message); },
-             std::move(body));
+void PutAny(const PeerMessage& body, Message* message) {
+  std::visit([message](const auto& part) { Put(part, message); }, body);
 }
 
 }  // namespace
@@ -77,7 +72,7 @@ std::optional<PeerMessage> FromStream(ms::RunReply message) {
   return std::nullopt;
 }
 
-void ToStream(PeerMessage body, ms::RunRequest* message) { PutAny(std::move(body), message); }
-void ToStream(PeerMessage body, ms::RunReply* message) { PutAny(std::move(body), message); }
+void ToStream(const PeerMessage& body, ms::RunRequest* message) { PutAny(body, message); }
+void ToStream(const PeerMessage& body, ms::RunReply* message) { PutAny(body, message); }
 
 }  // namespace weir::control

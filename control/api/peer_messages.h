@@ -14,8 +14,8 @@ std::optional<PeerMessage> FromStream(measurement::v1::RunRequest message);
 std::optional<PeerMessage> FromStream(measurement::v1::RunReply message);
 
 // What the other role may send has no place in the message and leaves it empty.
-void ToStream(PeerMessage body, measurement::v1::RunRequest* message);
-void ToStream(PeerMessage body, measurement::v1::RunReply* message);
+void ToStream(const PeerMessage& body, measurement::v1::RunRequest* message);
+void ToStream(const PeerMessage& body, measurement::v1::RunReply* message);
 
 }  // namespace weir::control
 

@@ -67,7 +67,7 @@ Dataplane::Dataplane(const std::string& socket, Callbacks callbacks)
     : callbacks_(std::move(callbacks)),
       client_({.socket = socket}, {.connected = nullptr,
                                    .disconnected =
-                                       [this](std::shared_ptr<const Connection>) {
+                                       [this](const std::shared_ptr<const Connection>&) {
                                          {
                                            std::lock_guard lock(mutex_);
                                            ports_ = nullptr;

@@ -124,7 +124,7 @@ void SessionManager::JoinFinished(bool all) {
 }
 
 void SessionManager::Negotiate(ms::NegotiateRequest request, Caller caller,
-                               std::function<void(ms::NegotiateReply)> reply) {
+                               const std::function<void(ms::NegotiateReply)>& reply) {
   // Copied into the work, so that the caller's message need not live on.
   auto work = [this, request = std::move(request), caller = std::move(caller), reply] {
     DoNegotiate(request, caller, reply);

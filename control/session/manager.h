@@ -38,7 +38,7 @@ class SessionManager {
 
   // Server role. `reply` is called once, on another thread.
   void Negotiate(measurement::v1::NegotiateRequest request, Caller caller,
-                 std::function<void(measurement::v1::NegotiateReply)> reply);
+                 const std::function<void(measurement::v1::NegotiateReply)>& reply);
   // Attaches the peer's Run stream. NotFound: no such session; FailedPrecondition: it was
   // attached before or is over.
   absl::StatusOr<std::shared_ptr<Session>> AttachRun(const std::string& session_id,

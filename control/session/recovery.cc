@@ -147,7 +147,7 @@ absl::Status TakeOver(const Node& node, const std::shared_ptr<const Connection>&
   size_t released = 0;
   for (const auto& [session, session_flows] : flows) {
     for (const dp::FlowInfo& flow : session_flows) {
-      const absl::Status status = client.ReleaseFlow({flow.slot(), flow.generation()});
+      absl::Status status = client.ReleaseFlow({flow.slot(), flow.generation()});
       if (absl::IsUnavailable(status)) return status;
       if (status.ok()) ++released;
     }

@@ -19,7 +19,7 @@ int FreePort() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof(address);
-  bind(fd, reinterpret_cast<sockaddr*>(&address), length);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
   close(fd);
   return ntohs(address.sin_port);
@@ -118,7 +118,8 @@ std::vector<record::v1::Record> TestNode::Records() {
   return {reply.records().begin(), reply.records().end()};
 }
 
-ms::RunTestRequest TestOf(const TestNode& server, std::vector<record::v1::Direction> directions) {
+ms::RunTestRequest TestOf(const TestNode& server,
+                          const std::vector<record::v1::Direction>& directions) {
   ms::RunTestRequest request;
   request.mutable_remote()->set_address(server.address());
   request.mutable_remote()->set_plaintext(true);

@@ -58,7 +58,7 @@ class TestNode {
 
 // 20 Mbit/s of 1000-byte payloads in one stream for a second.
 measurement::v1::RunTestRequest TestOf(const TestNode& server,
-                                       std::vector<record::v1::Direction> directions);
+                                       const std::vector<record::v1::Direction>& directions);
 TestRun RunTest(TestNode& client, const measurement::v1::RunTestRequest& request,
                 grpc::ClientContext* context = nullptr);
 

@@ -183,8 +183,8 @@ TEST_F(NodesTest, AClientOfAnotherVersionIsToldBoth) {
   ms::NegotiateReply reply;
   ASSERT_TRUE(server_.PublicApi()->Negotiate(&context, request, &reply).ok());
   EXPECT_EQ(reply.rejection().stage(), "protocol");
-  EXPECT_NE(reply.rejection().message().find("7"), std::string::npos);
-  EXPECT_NE(reply.rejection().message().find("1"), std::string::npos);
+  EXPECT_NE(reply.rejection().message().find('7'), std::string::npos);
+  EXPECT_NE(reply.rejection().message().find('1'), std::string::npos);
 }
 
 TEST_F(NodesTest, RunWantsASessionAndStartFirst) {

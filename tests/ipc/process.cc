@@ -21,6 +21,7 @@ Process::Process(const std::string& program, std::vector<std::string> arguments,
   if (binary == nullptr) throw std::runtime_error(program + " must name the binary");
   arguments.insert(arguments.begin(), binary);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   // Not fork: gRPC's handlers of it stall the channels this process has open.
