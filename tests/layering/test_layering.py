@@ -121,13 +121,18 @@ def test_header_guards_name_the_path():
 
 
 def compile_command(component: str) -> list[str]:
-    """How the build compiles a file of this component, without its input and output."""
+    """How the build compiles the files of this component that see the most, without input and output."""
+    commands = []
     for entry in json.loads((BUILD / "compile_commands.json").read_text()):
         path = Path(entry["directory"], entry["file"]).resolve()
-        if path.is_relative_to(ROOT / component) and path.suffix == ".cc":
+        ours = any(path.is_relative_to(top / component) for top in (ROOT, BUILD)) and ".pb." not in path.name
+        if ours and path.suffix in (".cc", ".cpp"):  # .cpp: a unit of several .cc files.
             words = shlex.split(entry["command"])
-            return [word for word in words[1 if "ccache" in words[0] else 0:] if word not in (entry["file"], "-c")]
-    raise LookupError(component)
+            words = words[1 if "ccache" in words[0] else 0:]
+            commands.append([word for word in words if word not in (entry["file"], "-c")])
+    if not commands:
+        raise LookupError(component)
+    return max(commands, key=len)
 
 
 def lonely_headers() -> list[Path]:
