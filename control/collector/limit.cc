@@ -76,7 +76,7 @@ LimitVerdict JudgeLoss(const LimitEvidence& e) {
             absl::StrFormat("%s, and the receiving port missed %u in the same time", lost,
                             e.receiver_port_missed)};
   }
-  if (e.receiver_starved > kReceiverStarved) {
+  if (ReceiverStarved(e.receiver_starved, e.receiver_port_missed)) {
     return {record::v1::LIMIT_RECEIVER,
             absl::StrFormat("%s while the receiving worker was kept from its CPU for %s of the "
                             "time",
@@ -116,8 +116,8 @@ LimitVerdict JudgeRate(const LimitEvidence& e) {
 
 }  // namespace
 
-bool ReceiverStarved(double starved_share, uint64_t lost) {
-  return lost > 0 && starved_share > kReceiverStarved;
+bool ReceiverStarved(double starved_share, uint64_t port_missed) {
+  return port_missed > 0 && starved_share > kReceiverStarved;
 }
 
 LimitVerdict JudgeLimit(const LimitEvidence& e) {

@@ -45,8 +45,9 @@ inline constexpr double kReceiverStarved = 0.01;
 
 LimitVerdict JudgeLimit(const LimitEvidence& evidence);
 
-// The receiving end knows alone that it was starved: it says so in its ReceiverFinal.
-bool ReceiverStarved(double starved_share, uint64_t lost);
+// The receiving end knows alone that it was starved: it says so in its ReceiverFinal. A port whose
+// queue bridged the time, and missed nothing, lost nothing by it.
+bool ReceiverStarved(double starved_share, uint64_t port_missed);
 
 // "1.25 Gbit/s".
 std::string FormatRate(double bps);

@@ -355,7 +355,7 @@ record::v1::DirectionResult LocalEnd::Measure(const std::vector<uint64_t>& final
 
   result.set_receiver_busy(busy_);
   result.set_receiver_port_missed(test_window_->PortMissed());
-  if (ReceiverStarved(starved_, lost)) {
+  if (ReceiverStarved(starved_, test_window_->PortMissed())) {
     result.set_limit(record::v1::LIMIT_RECEIVER);
   }
   return result;

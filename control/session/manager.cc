@@ -139,6 +139,7 @@ void SessionManager::Negotiate(ms::NegotiateRequest request, Caller caller,
 void SessionManager::DoNegotiate(const ms::NegotiateRequest& request, const Caller& caller,
                                  const std::function<void(ms::NegotiateReply)>& reply) {
   ms::NegotiateReply answer;
+  LookAgainForLinks();
   ServerSession::Outcome outcome =
       ServerSession::Negotiate(node_, request, caller, draining_.load());
   if (auto* rejection = std::get_if<ms::Rejection>(&outcome)) {
@@ -233,6 +234,7 @@ ms::ServerInfo SessionManager::Info() const {
 absl::StatusOr<std::shared_ptr<ClientSession>> SessionManager::RunTest(ms::RunTestRequest request,
                                                                        ClientSession::Sink sink,
                                                                        std::function<void()> done) {
+  LookAgainForLinks();
   auto client = std::make_shared<ClientSession>(node_, std::move(request), std::move(sink));
   {
     std::lock_guard lock(mutex_);
@@ -376,6 +378,17 @@ absl::Status SessionManager::RefreshPorts() {
   }
   node_.admission->SetPorts(std::move(capacities));
   return absl::OkStatus();
+}
+
+void SessionManager::LookAgainForLinks() {
+  const std::shared_ptr<const PortTable> ports = dataplane_->ports();
+  if (ports == nullptr) return;
+  const bool down = std::any_of(ports->ports.begin(), ports->ports.end(),
+                                [](const auto& port) { return !port.link_up(); });
+  if (!down) return;
+  if (absl::Status status = RefreshPorts(); !status.ok()) {
+    spdlog::warn("dataplane: {}", std::string(status.message()));
+  }
 }
 
 bool SessionManager::LinkChanged() const {

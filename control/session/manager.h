@@ -78,6 +78,8 @@ class SessionManager {
   void Housekeeping();
   void TakeOverDataplane();
   absl::Status RefreshPorts();
+  // Before a test is refused for want of a link that may just have come up.
+  void LookAgainForLinks();
   // The counters say another link state than the ports as they were last listed.
   bool LinkChanged() const;
   void UpdateMetrics();

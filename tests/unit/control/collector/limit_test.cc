@@ -101,6 +101,8 @@ TEST(JudgeLimit, ReceiverWhenItWasStarvedByEitherEndsAccount) {
   evidence.achieved_bps = 8e8;
   evidence.lost = 20'000;
   evidence.receiver_starved = 0.3;
+  EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_PATH);  // Its port bridged that.
+  evidence.receiver_port_missed = 1;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_RECEIVER);
   evidence.receiver_starved = 0;
   evidence.receiver_says_starved = true;
