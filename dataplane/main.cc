@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -242,4 +243,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace weir::dataplane
 
-int main(int argc, char** argv) { return weir::dataplane::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return weir::dataplane::Main(argc, argv);
+  } catch (const std::exception& error) {  // Out of memory, or a library's.
+    std::fprintf(stderr, "weir-dataplane: %s\n", error.what());
+    return weir::dataplane::kExitCannotStart;
+  }
+}

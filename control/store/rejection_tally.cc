@@ -28,11 +28,11 @@ std::map<RejectionTally::Key, RejectionTally::Entry> RejectionTally::Take() {
   return std::exchange(entries_, {});
 }
 
-void RejectionTally::Return(std::map<Key, Entry> entries) {
-  for (auto& [key, entry] : entries) {
+void RejectionTally::Return(const std::map<Key, Entry>& entries) {
+  for (const auto& [key, entry] : entries) {
     Entry& kept = entries_[key];
     kept.count += entry.count;
-    kept.detail = std::move(entry.detail);
+    kept.detail = entry.detail;
   }
 }
 

@@ -20,7 +20,7 @@ class RejectionTally {
   struct Key {
     int64_t minute_unix_ns = 0;
     std::string stage, rule, field, netblock;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr)
   };
   struct Entry {
     uint64_t count = 0;
@@ -36,7 +36,7 @@ class RejectionTally {
   // Takes what was counted since the last call.
   std::map<Key, Entry> Take();
   // Puts back what could not be written.
-  void Return(std::map<Key, Entry> entries);
+  void Return(const std::map<Key, Entry>& entries);
 
  private:
   std::map<Key, Entry> entries_;

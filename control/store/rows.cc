@@ -146,14 +146,14 @@ absl::Status InsertRejections(Database* database,
       "DO UPDATE SET count = count + excluded.count");
   if (!statement.ok()) return statement.status();
   for (const auto& [key, entry] : entries) {
-    const absl::Status status = statement->Bind(0, key.minute_unix_ns)
-                                    .Bind(1, key.stage)
-                                    .Bind(2, key.rule)
-                                    .Bind(3, key.field)
-                                    .Bind(4, key.netblock)
-                                    .Bind(5, entry.detail)
-                                    .Bind(6, static_cast<int64_t>(entry.count))
-                                    .Run();
+    absl::Status status = statement->Bind(0, key.minute_unix_ns)
+                              .Bind(1, key.stage)
+                              .Bind(2, key.rule)
+                              .Bind(3, key.field)
+                              .Bind(4, key.netblock)
+                              .Bind(5, entry.detail)
+                              .Bind(6, static_cast<int64_t>(entry.count))
+                              .Run();
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -95,7 +95,7 @@ absl::Status Migrate(Database* database) {
   }
   absl::StrAppend(&script, "PRAGMA application_id=", kStoreApplicationId,
                   ";PRAGMA user_version=", kStoreVersion, ";COMMIT;");
-  const absl::Status status = database->Execute(script);
+  absl::Status status = database->Execute(script);
   if (!status.ok() && database->InTransaction()) database->Execute("ROLLBACK").IgnoreError();
   return status;
 }

@@ -114,7 +114,7 @@ Status PciDevice::Down(UndoRecord& undo) const {
   // Not bound by weir-nic: not for it to unbind.
   if (driver == before.end()) return Ok{};
   if (fs::exists(Path(""))) {
-    const Status status = Rebind("");
+    Status status = Rebind("");
     if (!status.ok()) return status;
     if (Driver() != driver->second) {
       return Error{v1::INTERNAL, address_,

@@ -50,7 +50,7 @@ class IpAddress {
   bool InPrefix(const IpAddress& network, uint8_t prefix_length) const;
   std::string ToString() const;
 
-  auto operator<=>(const IpAddress&) const = default;
+  auto operator<=>(const IpAddress&) const = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   uint8_t length_ = 0;
