@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "dataplane/slowpath/checksum.h"
+
 namespace weir::dataplane {
 namespace {
 
@@ -28,18 +30,6 @@ uint8_t* WriteEthernet(uint8_t* at, const rte_ether_addr& source, const rte_ethe
   return at;
 }
 
-// Ones' complement sum of `length` bytes as big-endian words, not folded.
-uint64_t Sum(const uint8_t* bytes, size_t length, uint64_t sum) {
-  for (size_t i = 0; i + 1 < length; i += 2) sum += (uint32_t{bytes[i]} << 8) | bytes[i + 1];
-  if ((length & 1) != 0) sum += uint32_t{bytes[length - 1]} << 8;
-  return sum;
-}
-
-uint16_t Finish(uint64_t sum) {
-  while (sum >> 16 != 0) sum = (sum & 0xFFFF) + (sum >> 16);
-  return static_cast<uint16_t>(~sum);
-}
-
 uint8_t* WriteIp4(uint8_t* at, const FlowSpec& spec, uint32_t udp_bytes) {
   rte_ipv4_hdr header{};
   header.version_ihl = RTE_IPV4_VHL_DEF;
@@ -50,8 +40,9 @@ uint8_t* WriteIp4(uint8_t* at, const FlowSpec& spec, uint32_t udp_bytes) {
   header.next_proto_id = IPPROTO_UDP;
   std::memcpy(&header.src_addr, spec.local.ip.bytes().data(), 4);
   std::memcpy(&header.dst_addr, spec.remote.ip.bytes().data(), 4);
-  header.hdr_checksum =
-      wire::ByteSwap(Finish(Sum(reinterpret_cast<const uint8_t*>(&header), sizeof(header), 0)));
+  Checksum checksum;
+  checksum.Add({reinterpret_cast<const uint8_t*>(&header), sizeof(header)});
+  header.hdr_checksum = wire::ByteSwap(checksum.Value());
   std::memcpy(at, &header, sizeof(header));
   return at + sizeof(header);
 }
@@ -72,15 +63,16 @@ uint8_t* WriteIp6(uint8_t* at, const FlowSpec& spec, uint32_t udp_bytes) {
 // complement count as zero, since the complement makes their sum zero.
 uint16_t UdpChecksum(const FlowSpec& spec, const rte_udp_hdr& udp, uint64_t cookie,
                      uint32_t udp_payload) {
-  uint64_t sum = Sum(spec.local.ip.bytes().data(), spec.local.ip.bytes().size(), 0);
-  sum = Sum(spec.remote.ip.bytes().data(), spec.remote.ip.bytes().size(), sum);
-  sum += IPPROTO_UDP + sizeof(udp) + udp_payload;
-  sum = Sum(reinterpret_cast<const uint8_t*>(&udp), sizeof(udp), sum);
+  Checksum sum;
+  sum.AddPseudoHeader(spec.local.ip, spec.remote.ip, IPPROTO_UDP,
+                      static_cast<uint32_t>(sizeof(udp)) + udp_payload);
+  sum.Add({reinterpret_cast<const uint8_t*>(&udp), sizeof(udp)});
   const uint64_t cookie_raw = wire::ByteSwap(cookie);
-  sum = Sum(reinterpret_cast<const uint8_t*>(&cookie_raw), sizeof(cookie_raw), sum);
+  sum.Add({reinterpret_cast<const uint8_t*>(&cookie_raw), sizeof(cookie_raw)});
   std::vector<uint8_t> filler(udp_payload - sizeof(wire::TestPacket));
   WriteFiller(filler.data(), filler.size());
-  const uint16_t checksum = Finish(Sum(filler.data(), filler.size(), sum));
+  sum.Add(filler);
+  const uint16_t checksum = sum.Value();
   return checksum == 0 ? 0xFFFF : checksum;  // 0 would say there is none.
 }
 

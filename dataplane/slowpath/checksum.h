@@ -1,4 +1,5 @@
-// The internet checksum (RFC 1071) of the main lcore's own packets.
+// The internet checksum (RFC 1071), for the main lcore's own packets and for templates: a test
+// packet's is never computed on the packet path.
 #ifndef WEIR_DATAPLANE_SLOWPATH_CHECKSUM_H_
 #define WEIR_DATAPLANE_SLOWPATH_CHECKSUM_H_
 
