@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -33,6 +34,8 @@ namespace {
 constexpr int kExitUsage = 2;
 constexpr int kExitCannotStart = 3;
 constexpr int kExitAtOnce = 1;
+
+constexpr std::chrono::seconds kAwaitDataplane{2};
 
 struct Arguments {
   std::string config = "/etc/weir/control.textproto";
@@ -119,6 +122,7 @@ int Serve(const Arguments& arguments) {
   node.connect_remote = MakeConnectRemote(config->client());
   SessionManager manager(std::move(node), config->dataplane_socket());
 
+  manager.AwaitDataplane(kAwaitDataplane);
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
       ApiServer::Start(*config, arguments.allow_plaintext, &manager, store->get());
   if (!api.ok()) {

@@ -22,8 +22,9 @@ become_root() {
 install_packages() {
   local wanted installed missing log
   wanted=$(sort -u "$@")
+  # dpkg-query fails when it has never heard of one of them.
   # shellcheck disable=SC2086  # One word a package.
-  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $wanted 2>/dev/null |
+  installed=$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' $wanted 2>/dev/null || true; } |
     awk '$1 == "installed" { print $2 }' | sort -u)
   missing=$(comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$installed"))
   [ -z "$missing" ] && return
@@ -46,6 +47,7 @@ build() {
   local directory=$weir_root/$1 options=$2
   shift 2
   if [ ! -f "$directory/build.ninja" ]; then
+    say "building in $directory, which takes a few minutes the first time"
     # shellcheck disable=SC2086
     meson setup -Dunity=on -Dunity_size=8 $options "$directory" "$weir_root" >"$directory.log" 2>&1 ||
       { tail -n 20 "$directory.log" >&2; die "meson setup failed, see above"; }

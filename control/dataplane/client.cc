@@ -80,6 +80,11 @@ std::string Client::last_error() const {
   return last_error_;
 }
 
+bool Client::has_failed() const {
+  std::lock_guard lock(mutex_);
+  return has_failed_;
+}
+
 bool Client::WaitForStop(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
   return stopped_.wait_for(lock, time, [this] { return stopping_; });
@@ -244,6 +249,7 @@ void Client::Disconnect(const absl::Status& why) {
     // Said once, not with each attempt.
     if (reason != last_error_ && !stopping_) spdlog::warn("dataplane: {}", reason);
     last_error_ = reason;
+    has_failed_ = true;
     for (auto& [id, pending] : pending_) {
       pending->answer.emplace(
           absl::UnavailableError(absl::StrCat("no answer from the dataplane: ", reason)));

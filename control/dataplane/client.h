@@ -59,6 +59,7 @@ class Client {
 
   std::shared_ptr<const Connection> connection() const;  // Null: not connected.
   std::string last_error() const;                        // Why not, in a sentence.
+  bool has_failed() const;  // An attempt to connect failed, or a connection ended.
 
   // Unavailable: no connection, or it ended before the answer. DeadlineExceeded: no answer.
   // Otherwise the dataplane's own status, its field in front of the message.
@@ -97,6 +98,7 @@ class Client {
   ipc::UniqueFd socket_;
   std::shared_ptr<const Connection> connection_;
   std::string last_error_;
+  bool has_failed_ = false;
   uint64_t next_request_id_;
   uint64_t connections_ = 0;
   std::map<uint64_t, Pending*> pending_;

@@ -315,6 +315,14 @@ absl::Status SessionManager::Health() const {
   return node_.store->Health();
 }
 
+void SessionManager::AwaitDataplane(std::chrono::milliseconds limit) const {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (dataplane_->ports() == nullptr && !dataplane_->client().has_failed() &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
 void SessionManager::Drain() {
   if (!draining_.exchange(true)) spdlog::info("draining: no new sessions");
   node_.metrics->SetDraining(true);

@@ -6,6 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -60,6 +61,10 @@ class SessionManager {
 
   // OK, or why the node cannot run tests at the moment.
   absl::Status Health() const;
+
+  // At start: returns once the dataplane can be used, or the first attempt to reach it has failed,
+  // or `limit` has passed. Who serves only then does not refuse what came a moment too early.
+  void AwaitDataplane(std::chrono::milliseconds limit) const;
 
   // Admits no session any more; those running finish.
   void Drain();
