@@ -20,6 +20,7 @@
 #include "control/admission/admission.h"
 #include "control/admission/check.h"
 #include "control/admission/policy.h"
+#include "control/admission/policy_reloader.h"
 #include "control/api/grpc_remote.h"
 #include "control/api/server.h"
 #include "control/config/config.h"
@@ -54,24 +55,30 @@ int Fail(int code, const absl::Status& status) {
   return code;
 }
 
-sigset_t StopSignals() {
+// SIGHUP reloads the policy, the others stop.
+sigset_t OurSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
-// The first signal drains, the second ends the process at once: what still runs then is ended by
-// the dataplane's control lease and recorded at the next start.
-void ServeUntilStopped(SessionManager* manager) {
-  const sigset_t signals = StopSignals();
+// SIGHUP reloads the policy. The first other signal drains, the second ends the process at once:
+// what still runs then is ended by the dataplane's control lease and recorded at the next start.
+void ServeUntilStopped(SessionManager* manager, PolicyReloader* policy) {
+  const sigset_t signals = OurSignals();
   bool draining = false;
   while (!draining || !manager->Idle()) {
     const timespec wait{0, 50'000'000};
     const int signal =
         draining ? sigtimedwait(&signals, nullptr, &wait) : sigwaitinfo(&signals, nullptr);
     if (signal < 0) continue;
+    if (signal == SIGHUP) {
+      policy->Reload("SIGHUP");
+      continue;
+    }
     if (draining) {
       spdlog::warn("stopped at once, with sessions running");
       _exit(kExitAtOnce);
@@ -114,6 +121,8 @@ int Serve(const Arguments& arguments) {
     return Fail(kExitCannotStart, At(arguments.config + ": store", store.status()));
   }
 
+  PolicyReloader reloader(config->policy_file(), &admission, store->get(), &metrics);
+
   Node node;
   node.config = &*config;
   node.admission = &admission;
@@ -124,7 +133,7 @@ int Serve(const Arguments& arguments) {
 
   manager.AwaitDataplane(kAwaitDataplane);
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Start(*config, arguments.allow_plaintext, &manager, store->get());
+      ApiServer::Start(*config, arguments.allow_plaintext, &manager, store->get(), &reloader);
   if (!api.ok()) {
     return Fail(absl::IsInvalidArgument(api.status()) ? kExitUsage : kExitCannotStart,
                 api.status());
@@ -139,7 +148,7 @@ int Serve(const Arguments& arguments) {
   spdlog::info("weir-control {} serves node {}, policy {} ({})", WEIR_VERSION, config->node(),
                (*policy)->profile(), (*policy)->digest());
 
-  ServeUntilStopped(&manager);
+  ServeUntilStopped(&manager, &reloader);
   (*api)->Shutdown();
   spdlog::info("stopped");
   return 0;
@@ -178,7 +187,7 @@ int Main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::from_str(arguments.log_level));
   if (sodium_init() < 0) return Fail(kExitCannotStart, absl::InternalError("no random numbers"));
   // Blocked before any thread exists, so that only the main thread takes them.
-  const sigset_t signals = StopSignals();
+  const sigset_t signals = OurSignals();
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return Serve(arguments);

@@ -117,4 +117,11 @@ grpc::ServerUnaryReactor* AdminService::GetRecord(grpc::CallbackServerContext* c
   return Finish(context, record.status());
 }
 
+grpc::ServerUnaryReactor* AdminService::ReloadPolicy(grpc::CallbackServerContext* context,
+                                                     const ms::ReloadPolicyRequest*,
+                                                     ms::ReloadPolicyReply* reply) {
+  *reply = policy_->Reload("weir policy reload");
+  return Finish(context, absl::OkStatus());
+}
+
 }  // namespace weir::control

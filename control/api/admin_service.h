@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "control/admission/policy_reloader.h"
 #include "control/session/manager.h"
 #include "control/session/work_queue.h"
 #include "control/store/store.h"
@@ -13,7 +14,8 @@ namespace weir::control {
 
 class AdminService final : public measurement::v1::Admin::CallbackService {
  public:
-  AdminService(SessionManager* manager, Store* store) : manager_(manager), store_(store) {}
+  AdminService(SessionManager* manager, Store* store, PolicyReloader* policy)
+      : manager_(manager), store_(store), policy_(policy) {}
 
   grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
                                     const measurement::v1::GetNodeRequest* request,
@@ -33,10 +35,14 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context,
                                       const measurement::v1::GetRecordRequest* request,
                                       measurement::v1::GetRecordReply* reply) override;
+  grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
+                                         const measurement::v1::ReloadPolicyRequest* request,
+                                         measurement::v1::ReloadPolicyReply* reply) override;
 
  private:
   SessionManager* const manager_;
   Store* const store_;
+  PolicyReloader* const policy_;
   WorkQueue remote_calls_{2, 16};
 };
 

@@ -89,7 +89,8 @@ absl::Status CheckAdminSocket(const std::string& path) {
 }  // namespace
 
 struct ApiServer::Services {
-  Services(SessionManager* manager, Store* store) : measurement(manager), admin(manager, store) {}
+  Services(SessionManager* manager, Store* store, PolicyReloader* policy)
+      : measurement(manager), admin(manager, store, policy) {}
 
   MeasurementService measurement;
   AdminService admin;
@@ -107,11 +108,12 @@ absl::Status ApiServer::CheckTransport(const config::v1::Config& config, bool al
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const config::v1::Config& config,
                                                             bool allow_plaintext,
-                                                            SessionManager* manager, Store* store) {
+                                                            SessionManager* manager, Store* store,
+                                                            PolicyReloader* policy) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<ApiServer> api(new ApiServer());
-  api->services_ = std::make_unique<Services>(manager, store);
+  api->services_ = std::make_unique<Services>(manager, store, policy);
   Services& services = *api->services_;
 
   if (!config.api().listen().empty()) {

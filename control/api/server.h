@@ -8,12 +8,13 @@
 #include <string>
 
 #include "config/v1/config.pb.h"
+#include "control/admission/policy_reloader.h"
 #include "control/session/manager.h"
 #include "control/store/store.h"
 
 namespace weir::control {
 
-// Serves from construction to destruction. `manager` and `store` must outlive it.
+// Serves from construction to destruction. What it is given must outlive it.
 class ApiServer {
  public:
   // Whether Start could serve the public API as configured. InvalidArgument names the field.
@@ -23,7 +24,8 @@ class ApiServer {
   // certificate or key cannot be read. Unavailable: an address cannot be bound.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const config::v1::Config& config,
                                                           bool allow_plaintext,
-                                                          SessionManager* manager, Store* store);
+                                                          SessionManager* manager, Store* store,
+                                                          PolicyReloader* policy);
   ~ApiServer();
 
   int port() const { return port_; }  // Of the public API; 0: there is none.

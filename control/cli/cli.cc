@@ -185,6 +185,11 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                  [&] { return CheckPolicy(context, files); });
   command->add_option("FILE", files, "Policy files (protobuf text format)")->required();
 
+  parser.Add(group, "reload", "Put the node's policy files in force as they are now",
+             "Running sessions keep the policy they were admitted under. A fault in a file leaves\n"
+             "the last good policy in force and is shown; exit code 2. SIGHUP does the same.",
+             [&] { return ReloadPolicy(context); });
+
   command = parser.Add(root, "completion", "Print a completion script for your shell",
                        "Examples:\n"
                        "  source <(weir completion bash)\n"

@@ -97,6 +97,20 @@ ExitCode ShowRecord(const Context& context, const std::string& record_id) {
                });
 }
 
+ExitCode ReloadPolicy(const Context& context) {
+  bool kept = false;
+  const ExitCode code = Query(
+      context, "cannot reload the policy", &AdminStub::ReloadPolicy,
+      measurement::v1::ReloadPolicyRequest(), [&](const measurement::v1::ReloadPolicyReply& reply) {
+        kept = reply.result() == measurement::v1::ReloadPolicyReply::KEPT_LAST_GOOD;
+        if (context.json) return JsonLine(reply);
+        for (const std::string& error : reply.errors()) context.err << error << "\n";
+        for (const std::string& warning : reply.warnings()) context.err << warning << "\n";
+        return RenderReload(reply);
+      });
+  return code == ExitCode::kOk && kept ? ExitCode::kUsage : code;
+}
+
 ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files) {
   const auto program = FindProgram("weir-control");
   if (!program) {

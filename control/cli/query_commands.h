@@ -30,6 +30,9 @@ struct RecordsOptions {
 ExitCode ListRecords(const Context& context, const RecordsOptions& options);
 ExitCode ShowRecord(const Context& context, const std::string& record_id);
 
+// Reads the policy files again. kUsage: they are no policy, the last good one stays in force.
+ExitCode ReloadPolicy(const Context& context);
+
 // Becomes `weir-control check-policy FILE...`; returns only if that cannot be run.
 ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files);
 

@@ -90,6 +90,18 @@ std::string RenderRecords(const measurement::v1::ListRecordsReply& reply,
   return text;
 }
 
+std::string RenderReload(const measurement::v1::ReloadPolicyReply& reply) {
+  const std::string in_force = absl::StrCat(reply.profile(), ", ", reply.policy_digest(), "\n");
+  switch (reply.result()) {
+    case measurement::v1::ReloadPolicyReply::APPLIED:
+      return absl::StrCat("applied    ", in_force, "instead of ", reply.previous_digest(), "\n");
+    case measurement::v1::ReloadPolicyReply::UNCHANGED:
+      return absl::StrCat("unchanged  ", in_force);
+    default:
+      return absl::StrCat("not applied; still in force: ", in_force);
+  }
+}
+
 std::string RenderRecord(const record::v1::Record& record, const Terminal& terminal) {
   const auto row = [&](const char* name, const std::string& value) {
     return absl::StrFormat("%-12s %s\n", name, value);

@@ -70,6 +70,22 @@ struct Metrics::Families {
   Family<Counter>& bytes = CounterFamily(*registry, "weir_test_received_ip_bytes_total",
                                          "Bytes of received test packets, IP layer.");
 
+  Family<Counter>& policy_reloads = CounterFamily(
+      *registry, "weir_policy_reloads_total",
+      "Reloads of the policy: applied, unchanged, or kept (the last good one stays in force).");
+  Gauge& policy_current =
+      SingleGauge(*registry, "weir_policy_current",
+                  "0 from a reload that failed to the next good one: the files are not in force.");
+  Gauge& policy_since = SingleGauge(*registry, "weir_policy_since_seconds",
+                                    "Unix time at which the policy in force was applied.");
+  Family<Gauge>& policy_info =
+      BuildGauge()
+          .Name("weir_policy_info")
+          .Help("1, labelled with profile and digest of the policy in force.")
+          .Register(*registry);
+  std::mutex policy_mutex;
+  Gauge* policy = nullptr;  // The one series of policy_info.
+
   Gauge& sessions =
       SingleGauge(*registry, "weir_sessions_active", "Sessions admitted and not yet ended.");
   Gauge& dataplane = SingleGauge(*registry, "weir_dataplane_connected",
@@ -123,6 +139,10 @@ Metrics::Metrics(const std::string& version) : families_(std::make_unique<Famili
       families_->tests.Add({{"direction", direction}, {"status", status}});
     }
   }
+  for (const char* result : {"applied", "unchanged", "kept"}) {
+    families_->policy_reloads.Add({{"result", result}});
+  }
+  families_->policy_current.Set(1);
 }
 
 Metrics::~Metrics() = default;
@@ -158,6 +178,21 @@ void Metrics::CountLimit(record::v1::Limit limit) {
 void Metrics::CountRejection(const std::string& stage, const std::string& rule) {
   families_->rejections.Add({{"stage", stage}, {"rule", rule}}).Increment();
 }
+
+void Metrics::CountPolicyReload(const std::string& result) {
+  families_->policy_reloads.Add({{"result", result}}).Increment();
+}
+
+void Metrics::SetPolicy(const std::string& profile, const std::string& digest,
+                        double unix_seconds) {
+  const std::lock_guard lock(families_->policy_mutex);
+  if (families_->policy != nullptr) families_->policy_info.Remove(families_->policy);
+  families_->policy = &families_->policy_info.Add({{"profile", profile}, {"digest", digest}});
+  families_->policy->Set(1);
+  families_->policy_since.Set(unix_seconds);
+}
+
+void Metrics::SetPolicyCurrent(bool current) { families_->policy_current.Set(current); }
 
 void Metrics::SetSessionsActive(uint32_t sessions) { families_->sessions.Set(sessions); }
 

@@ -29,6 +29,13 @@ class Metrics {
   void CountRejection(const std::string& stage, const std::string& rule);
   void CountLimit(record::v1::Limit limit);
 
+  // weir_policy_reloads_total{result}: "applied", "unchanged", "kept".
+  void CountPolicyReload(const std::string& result);
+  // The policy in force since `unix_seconds`.
+  void SetPolicy(const std::string& profile, const std::string& digest, double unix_seconds);
+  // False from a failed reload to the next good one.
+  void SetPolicyCurrent(bool current);
+
   void SetSessionsActive(uint32_t sessions);
   void SetDataplaneConnected(bool connected);
   void SetDraining(bool draining);

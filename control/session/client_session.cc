@@ -275,6 +275,7 @@ bool ClientSession::AcceptGrant(const ms::Grant& grant) {
   facts_.admission_rule = IsLabel(grant.admission_rule()) ? grant.admission_rule() : kRemoteRule;
   facts_.policy_digest =
       LooksLikeDigest(grant.policy_digest()) ? grant.policy_digest() : policy_->digest();
+  facts_.policy = policy_;
   facts_.server.set_operator_(server_.operator_());
   facts_.server.set_contact(server_.contact());
   facts_.server.set_node(server_.node());

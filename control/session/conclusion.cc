@@ -108,7 +108,7 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
                                  .experiment = facts.experiment,
                                  .purpose = facts.purpose,
                                  .client_address = facts.client_address};
-  const ExportPolicy export_policy(node.admission->policy());
+  const ExportPolicy export_policy(facts.policy ? facts.policy : node.admission->policy());
   SessionEnd end;
   end.session_id = admitted.session_id;
   end.end_reason = end_reason;

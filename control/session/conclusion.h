@@ -29,6 +29,9 @@ struct SessionFacts {
   std::string client_address;  // Full; the export policy decides what is kept.
   std::string admission_rule;
   std::string policy_digest;
+  // Admitted under, and so exported under: the terms the client accepted. Null for a session that
+  // another process began; the policy in force then judges its records.
+  std::shared_ptr<const Policy> policy;
   record::v1::ServerIdentity server;
   std::vector<measurement::v1::DirectionRequest> requested;
   std::vector<measurement::v1::DirectionRequest> granted;  // In the same order.

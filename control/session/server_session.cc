@@ -87,6 +87,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
   facts.client_address = peer;
   facts.admission_rule = admitted.admission_rule;
   facts.policy_digest = admitted.policy->digest();
+  facts.policy = admitted.policy;
   facts.server = node.Identity();
   facts.requested = asked.directions;
   facts.granted = admitted.directions;

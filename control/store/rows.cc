@@ -17,7 +17,7 @@ int64_t UnixNs(const google::protobuf::Timestamp& time) {
   return time.seconds() * 1'000'000'000 + time.nanos();
 }
 
-absl::Status InsertAudit(Database* database, int64_t at_unix_ns, const char* event,
+absl::Status InsertAudit(Database* database, int64_t at_unix_ns, const std::string& event,
                          const std::string& session_id, const std::string& rule,
                          const std::string& detail) {
   auto statement = database->Prepare(
@@ -135,6 +135,10 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
       absl::StrCat(end.state, ": ", end.end_reason, end.detail.empty() ? "" : "; ", end.detail));
   if (!status.ok()) return status;
   return static_cast<int64_t>(end.records.size());
+}
+
+absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns) {
+  return InsertAudit(database, at_unix_ns, event.event, "", "", event.detail);
 }
 
 absl::Status InsertRejections(Database* database,

@@ -25,6 +25,8 @@ absl::Status InsertInterval(Database* database, const std::string& session_id, i
 absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
                                           int64_t at_unix_ns);
 
+absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns);
+
 absl::Status InsertRejections(Database* database,
                               const std::map<RejectionTally::Key, RejectionTally::Entry>& entries);
 

@@ -50,7 +50,7 @@ CREATE TABLE records (
 CREATE TABLE audit (
   id         INTEGER PRIMARY KEY,
   at_unix_ns INTEGER NOT NULL,
-  event      TEXT NOT NULL,               -- session_begun, session_finished, rejected.
+  event      TEXT NOT NULL,               -- session_begun, rejected, policy_applied, ...
   session_id TEXT NOT NULL DEFAULT '',
   stage      TEXT NOT NULL DEFAULT '',
   rule       TEXT NOT NULL DEFAULT '',

@@ -112,6 +112,12 @@ class SqliteStore final : public Store {
     }});
   }
 
+  void Audit(const AuditEvent& event) override {
+    writer_.Post({.apply = [event, now = absl::GetCurrentTimeNanos()](Database* db) {
+      return InsertEvent(db, event, now);
+    }});
+  }
+
   absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() override {
     const std::lock_guard lock(read_mutex_);
     return SelectUnfinished(&reading_);

@@ -64,6 +64,12 @@ struct SessionEnd {
   std::vector<ApprovedRecord> records;
 };
 
+// Something an operator or auditor must be able to see later, other than sessions and refusals.
+struct AuditEvent {
+  std::string event;   // "policy_applied", "policy_kept".
+  std::string detail;  // Never an address.
+};
+
 // The only opener of the database. Thread-safe. One writer thread commits what is queued in
 // batches; calls documented as durable return after the commit that holds their work.
 //
@@ -96,6 +102,9 @@ class Store {
   // within a minute are counted in one row, so that refusals cannot fill the store.
   virtual void AuditRejection(const measurement::v1::Rejection& rejection,
                               const std::string& peer) = 0;
+
+  // Queued, stamped with the present time.
+  virtual void Audit(const AuditEvent& event) = 0;
 
   // Sessions begun and not finished, oldest first: what a restarted control must end.
   virtual absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() = 0;

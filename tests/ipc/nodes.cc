@@ -55,13 +55,17 @@ TestNode::TestNode(const ScratchDirectory& directory, int number, const std::str
       memif_(directory / "memif.sock"),
       number_(number),
       api_port_(FreePort()) {
-  std::ofstream(path_ + ".policy") << policy;
+  WritePolicy(policy);
   std::ofstream(path_ + ".conf") << "operator: 'Lab' contact: 'noc@example.net' node: 'node"
                                  << number << "' policy_file: '" << path_ << ".policy' store: '"
                                  << path_ << ".db' dataplane_socket: '" << path_
                                  << ".dp.sock' admin_socket: '" << ControlSocket()
                                  << "' api { listen: '" << address()
                                  << "' } port { name: 'data' budget_bps: 1000000000 }";
+}
+
+void TestNode::WritePolicy(const std::string& policy) const {
+  std::ofstream(path_ + ".policy") << policy;
 }
 
 void TestNode::StartDataplane() {

@@ -32,6 +32,7 @@ class TestNode {
   // `number` 1 or 2: addresses 192.0.2.N and 2001:db8::N; 1 serves the memif.
   TestNode(const ScratchDirectory& directory, int number, const std::string& policy);
 
+  void WritePolicy(const std::string& policy) const;
   void StartDataplane();
   void StartControl();
   bool Ready();  // Control holds the dataplane's seat; waits for it.

@@ -316,6 +316,42 @@ TEST_F(NodesTest, TheFirstSignalDrainsTheSecondExits) {
   second.join();
 }
 
+TEST_F(NodesTest, APolicyIsReloadedUnderARunningSession) {
+  const auto digest = [this] {
+    grpc::ClientContext context;
+    ms::NodeInfo node;
+    EXPECT_TRUE(server_.admin().GetNode(&context, {}, &node).ok());
+    return node.server().policy_digest();
+  };
+  const std::string before = digest();
+  Begin({DOWN}, 2);
+  server_.WritePolicy(
+      "profile: 'lab' admission { name: 'closed' effect: DENY reason: 'closed for repairs' }");
+  server_.control->Signal(SIGHUP);
+  EXPECT_TRUE(Eventually([&] { return digest() != before; })) << server_.Log();
+  // The new policy keeps no record of anybody; this session keeps the one it was admitted under.
+  const TestRun& run = End();
+  ASSERT_NE(run.result(), nullptr) << run.updates.back().ShortDebugString();
+  EXPECT_EQ(run.result()->outcome(), record::v1::COMPLETED);
+  ExpectRecords(server_, 1, "duration");
+  EXPECT_EQ(server_.Records()[0].policy_digest(), before);
+
+  const TestRun refused = RunTest(client_, TestOf(server_, {DOWN}));
+  ASSERT_NE(refused.rejection(), nullptr);
+  EXPECT_EQ(refused.rejection()->rule(), "closed");
+
+  const std::string after = digest();
+  server_.WritePolicy("profile: 'lab' admission { name: 'open' effect: ALLOW }");
+  ms::ReloadPolicyReply reply;
+  grpc::ClientContext context;
+  ASSERT_TRUE(server_.admin().ReloadPolicy(&context, {}, &reply).ok());
+  EXPECT_EQ(reply.result(), ms::ReloadPolicyReply::KEPT_LAST_GOOD);
+  ASSERT_EQ(reply.errors_size(), 1);
+  EXPECT_NE(reply.errors(0).find("no export rule allows a record"), std::string::npos);
+  EXPECT_EQ(digest(), after);
+  EXPECT_NE(server_.Log().find("not reloaded"), std::string::npos);
+}
+
 TEST_F(NodesTest, GarbageOnTheAdminSocketHurtsNobody) {
   struct stat info;
   ASSERT_EQ(stat(server_.ControlSocket().c_str(), &info), 0);

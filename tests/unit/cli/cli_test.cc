@@ -362,6 +362,23 @@ TEST_F(CliTest, RecordsAndSessions) {
   EXPECT_TRUE(OutHas("018f") && OutHas("running")) << out_.str();
 }
 
+TEST_F(CliTest, ReloadSaysWhatIsInForce) {
+  admin_.reload.set_result(measurement::v1::ReloadPolicyReply::APPLIED);
+  admin_.reload.set_profile("lab");
+  admin_.reload.set_policy_digest("sha256:new");
+  admin_.reload.set_previous_digest("sha256:old");
+  EXPECT_EQ(Run({"policy", "reload"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("applied") && OutHas("sha256:new") && OutHas("sha256:old")) << out_.str();
+
+  admin_.reload.set_result(measurement::v1::ReloadPolicyReply::KEPT_LAST_GOOD);
+  admin_.reload.set_policy_digest("sha256:old");
+  admin_.reload.add_errors("policy:3: rule \"x\": wrong");
+  EXPECT_EQ(Run({"policy", "reload"}), ExitCode::kUsage);
+  EXPECT_TRUE(ErrHas("policy:3") && OutHas("still in force: lab, sha256:old"));
+  EXPECT_EQ(Run({"policy", "reload", "--json"}), ExitCode::kUsage);
+  EXPECT_EQ(ParseJson(out_.str()).fields().at("result").string_value(), "KEPT_LAST_GOOD");
+}
+
 TEST_F(CliTest, CompletionKnowsEveryCommandAndFlag) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_EQ(RunBare({"completion", shell}), ExitCode::kOk);

@@ -41,6 +41,7 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   grpc::Status test_status = grpc::Status::OK;
   measurement::v1::ListRecordsReply records;
   measurement::v1::ListSessionsReply sessions;
+  measurement::v1::ReloadPolicyReply reload;
 
   // What was asked last.
   measurement::v1::RunTestRequest test_request;
@@ -89,6 +90,12 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
       return grpc::Status::OK;
     }
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no record " + request->record_id());
+  }
+
+  grpc::Status ReloadPolicy(grpc::ServerContext*, const measurement::v1::ReloadPolicyRequest*,
+                            measurement::v1::ReloadPolicyReply* reply) override {
+    *reply = reload;
+    return grpc::Status::OK;
   }
 
   std::unique_ptr<grpc::Server> server_;
