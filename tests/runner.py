@@ -38,6 +38,7 @@ SUITES = (
     Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
     Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
     Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair"),
+    Suite("bench", "the benchmarks' table, arguments and files", "build", pytest="tests/bench"),
     Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900),
     Suite("asan", "unit, ipc and loopback under ASan and UBSan", "build-asan", meson=("unit", "ipc", "loopback")),
 )

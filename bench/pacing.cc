@@ -1,0 +1,159 @@
+// A worker that paces one flow onto a ring device, and another core that sees each packet leave:
+// the `ring:` side of the row pacing_gap of bench/run. Prints the errors of the departure gaps.
+//   bench-pacing WORKER_CPU OBSERVER_CPU PACKETS_PER_SECOND SECONDS
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "bench/engine_fixture.h"
+#include "dataplane/clock/clock.h"
+#include "dataplane/counters/segment.h"
+#include "dataplane/worker/worker.h"
+
+namespace weir::bench {
+namespace {
+
+constexpr uint16_t kPort = 0;
+// The worker sends on one queue and polls another, empty one, as it would with a real device.
+constexpr uint16_t kSendQueue = 0;
+constexpr uint16_t kPollQueue = 1;
+constexpr uint32_t kWorkerLcore = 1;
+constexpr uint32_t kSlots = 16;
+
+struct Arguments {
+  std::string worker_cpu;
+  std::string observer_cpu;
+  uint64_t packets_per_second;
+  uint64_t seconds;
+};
+
+int Fail(const char* what) {
+  std::fprintf(stderr, "bench-pacing: %s\n", what);
+  return 3;
+}
+
+bool StartDpdk(const Arguments& arguments) {
+  const std::string lcores = "0@" + arguments.observer_cpu + ",1@" + arguments.worker_cpu;
+  std::vector<std::string> words = {
+      "bench-pacing", "--no-huge",         "-m",       "256",  "--no-pci",     "--no-telemetry",
+      "--no-shconf",  "--log-level=error", "--lcores", lcores, "--main-lcore", "0",
+      "--vdev",       "net_ring0"};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  return rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0;
+}
+
+bool StartRing(rte_mempool* pool) {
+  rte_eth_conf conf{};
+  if (rte_eth_dev_configure(kPort, 2, 2, &conf) != 0) return false;
+  for (uint16_t queue = 0; queue < 2; ++queue) {
+    if (rte_eth_tx_queue_setup(kPort, queue, 1024, SOCKET_ID_ANY, nullptr) != 0 ||
+        rte_eth_rx_queue_setup(kPort, queue, 1024, SOCKET_ID_ANY, nullptr, pool) != 0) {
+      return false;
+    }
+  }
+  return rte_eth_dev_start(kPort) == 0;
+}
+
+int RunWorker(void* worker) {
+  static_cast<dataplane::Worker*>(worker)->Run();
+  return 0;
+}
+
+// The TSC at which each packet was first seen outside the worker.
+std::vector<uint64_t> Observe(uint64_t packets, uint64_t give_up_tsc) {
+  std::vector<uint64_t> seen;
+  seen.reserve(packets + 1024);
+  rte_mbuf* mbufs[32];
+  while (seen.size() < packets) {
+    const uint16_t count = rte_eth_rx_burst(kPort, kSendQueue, mbufs, 32);
+    if (count == 0) {
+      if (dataplane::ReadTsc() > give_up_tsc) break;
+      continue;
+    }
+    const uint64_t now = dataplane::ReadTsc();
+    seen.insert(seen.end(), count, now);
+    rte_pktmbuf_free_bulk(mbufs, count);
+  }
+  return seen;
+}
+
+void Print(const std::vector<uint64_t>& seen, uint64_t packets_per_second, uint64_t tsc_hz) {
+  const double ns_per_cycle = 1e9 / static_cast<double>(tsc_hz);
+  const double due_ns = 1e9 / static_cast<double>(packets_per_second);
+  std::vector<double> errors;
+  for (size_t i = 1; i < seen.size(); ++i) {
+    errors.push_back(std::abs(static_cast<double>(seen[i] - seen[i - 1]) * ns_per_cycle - due_ns));
+  }
+  std::sort(errors.begin(), errors.end());
+  const auto share = [&errors](double of) {
+    return errors[static_cast<size_t>(of * static_cast<double>(errors.size() - 1))];
+  };
+  std::printf(
+      "{\"gaps\": %zu, \"p50_ns\": %.1f, \"p90_ns\": %.1f, \"p99_ns\": %.1f, \"max_ns\": %.1f}\n",
+      errors.size(), share(0.5), share(0.9), share(0.99), errors.back());
+}
+
+int Run(const Arguments& arguments) {
+  if (!StartDpdk(arguments)) return Fail("cannot start DPDK on these CPUs");
+  rte_mempool* rx_pool = rte_pktmbuf_pool_create("rx", 1023, 0, 0, 2048, SOCKET_ID_ANY);
+  if (rx_pool == nullptr || !StartRing(rx_pool)) return Fail("cannot start the ring port");
+
+  dataplane::Clock clock;
+  clock.Calibrate();
+  dataplane::Result<dataplane::Segment> segment = dataplane::Segment::Create(kSlots, 1, 1, 0, {});
+  if (!segment.ok()) return Fail("cannot make the counter segment");
+  auto worker = dataplane::Worker::Create({.index = 0,
+                                           .lcore = kWorkerLcore,
+                                           .socket = SOCKET_ID_ANY,
+                                           .ethdev = kPort,
+                                           .rx_queues = {kPollQueue},
+                                           .tx_queue = kSendQueue,
+                                           .slots = kSlots},
+                                          clock, segment->writer(), -1);
+  if (!worker.ok()) return Fail("cannot make the worker");
+
+  dataplane::FlowSpec spec = SenderSpec(wire::kMinUdpPayload);
+  const dataplane::PacketTemplate size{spec, wire::kMinUdpPayload, kSenderMac, kReceiverMac, 0};
+  spec.rate_max = false;
+  spec.rate_bps = arguments.packets_per_second * size.ip_bytes() * 8;
+  spec.duration_ns = arguments.seconds * 1'000'000'000;
+  dataplane::TxFlow flow(spec, 0, {size}, clock.tsc_hz());
+  flow.gate.allow_until_tsc = UINT64_MAX;
+  dataplane::WorkerConfig config;
+  config.tx = {&flow};
+  (*worker)->configs.Publish(config);
+
+  rte_eal_remote_launch(RunWorker, worker->get(), kWorkerLcore);
+  const std::vector<uint64_t> seen =
+      Observe(arguments.packets_per_second * arguments.seconds,
+              dataplane::ReadTsc() + (arguments.seconds + 1) * clock.tsc_hz());
+  clock.Update();
+  (*worker)->Stop();
+  rte_eal_mp_wait_lcore();
+  if (seen.size() < 2) return Fail("no packets left the worker");
+  Print(seen, arguments.packets_per_second, clock.tsc_hz());
+  return 0;
+}
+
+}  // namespace
+}  // namespace weir::bench
+
+int main(int argc, char** argv) {
+  if (argc != 5 || std::atoll(argv[3]) <= 0 || std::atoll(argv[4]) <= 0) {
+    std::fprintf(stderr,
+                 "usage: bench-pacing WORKER_CPU OBSERVER_CPU PACKETS_PER_SECOND SECONDS\n");
+    return 2;
+  }
+  return weir::bench::Run({.worker_cpu = argv[1],
+                           .observer_cpu = argv[2],
+                           .packets_per_second = static_cast<uint64_t>(std::atoll(argv[3])),
+                           .seconds = static_cast<uint64_t>(std::atoll(argv[4]))});
+}

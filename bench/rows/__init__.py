@@ -1,0 +1,12 @@
+"""All rows, in the order they are run and shown."""
+
+from rows.components import COMPONENTS
+from rows.counters import COUNTERS
+from rows.generate import GENERATE
+from rows.loop_memif import LOOP_MEMIF
+from rows.loop_veth import LOOP_VETH
+from rows.memory import MEMORY
+from rows.pacing_gap import PACING_GAP
+from rows.pacing_rate import PACING_RATE
+
+ROWS = (*COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *MEMORY)
