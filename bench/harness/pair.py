@@ -2,6 +2,7 @@
 on CPUs as the peers are: "a" sends on the measured CPU, "b" receives on the second one."""
 
 import itertools
+from contextlib import contextmanager
 
 from harness.error import BenchError
 from harness.machine import Cpus, affinity, cpu_list
@@ -36,6 +37,12 @@ class PlacedNode(Node):
 
     helpers: frozenset[int] = frozenset()
 
+    def start(self) -> "PlacedNode":
+        self.directory.mkdir(exist_ok=True)  # Of the round before.
+        self.start_dataplane()
+        self.start_control()
+        return self
+
     def start_dataplane(self) -> Process:
         self.dataplane_options = ["--main-cpus", cpu_list(self.helpers), *self.dataplane_options]
         with affinity(self.helpers | {self.cpu}):
@@ -63,15 +70,21 @@ def memif_pair(lab: Lab, cpus: Cpus, mtu: int = 0) -> tuple[PlacedNode, PlacedNo
     return linked(a.start(), b.start())
 
 
-def veth_pair(lab: Lab, cpus: Cpus, drivers: tuple[str, str]) -> tuple[PlacedNode, PlacedNode]:
-    """On the ends "data" of a veth between the namespaces a and b, which must exist."""
+@contextmanager
+def veth_pair(lab: Lab, cpus: Cpus, drivers: tuple[str, str]):
+    """On the ends "data" of a veth between the namespaces a and b, which must exist. Afterwards the ends are the
+    kernel's again: a dataplane without privileges cannot take its XDP program back."""
     nodes = [place(lab, name, f"{driver}:data", cpus, lab.namespace(name)) for name, driver in zip("ab", drivers)]
-    return linked(*(node.start() for node in nodes))
-
-
-def stop(*nodes: Node) -> None:
-    for node in nodes:
-        node.stop()
+    try:
+        yield linked(*(node.start() for node in nodes))
+    finally:
+        for node in nodes:
+            if node.control:
+                node.control.stop()
+            if node.dataplane:
+                node.dataplane.stop()
+        for name in "ab":
+            lab.namespace(name).run("ip", "link", "set", "data", "xdp", "off")
 
 
 def run_test(sender: Node, receiver: Node, rate: str, seconds: float, payload: int, streams: int = 1) -> dict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from harness.pair import PROGRAMS, Laboratory, run_test, sink_packets_per_second, stop, veth_pair
+from harness.pair import PROGRAMS, Laboratory, run_test, sink_packets_per_second, veth_pair
 from harness.row import Bar, Outcome, Row, Settings, alternate, ratio_outcome
 from harness.veth import kernel_addresses, veth_laboratory
 from peers.iperf import iperf_packets_per_second
@@ -12,11 +12,8 @@ DRIVERS = ("af_xdp", "af_xdp")
 
 
 def weir_loops(lab: Laboratory, settings: Settings, payload: int) -> float:
-    nodes = veth_pair(lab, settings.cpus, DRIVERS)
-    try:
+    with veth_pair(lab, settings.cpus, DRIVERS) as nodes:
         return sink_packets_per_second(run_test(*nodes, "max", settings.seconds, payload))
-    finally:
-        stop(*nodes)
 
 
 def loop_row(name: str, about: str, payload: int, peer: str, program: str, send: Callable, bar: Bar | None) -> Row:

@@ -8,7 +8,7 @@ import subprocess
 from harness.capture import Capture
 from harness.error import BenchError
 from harness.machine import affinity, program
-from harness.pair import PROGRAMS, Laboratory, run_test, stop, veth_pair
+from harness.pair import PROGRAMS, Laboratory, run_test, veth_pair
 from harness.row import Bar, Check, Outcome, Row, Settings, alternate, quantile
 from harness.veth import kernel_addresses, veth_laboratory
 from peers.iperf import iperf_sends, iperf_server
@@ -43,13 +43,9 @@ def watch(lab: Laboratory, settings: Settings) -> Capture:
 
 
 def weir_p99_us(lab: Laboratory, settings: Settings) -> float:
-    nodes = veth_pair(lab, settings.cpus, DRIVERS)
-    try:
-        with watch(lab, settings) as capture:
-            run_test(*nodes, str(PACKETS_PER_SECOND * (PAYLOAD + 28) * 8), settings.seconds, PAYLOAD)
-            return gap_error_p99_us(capture)
-    finally:
-        stop(*nodes)
+    with veth_pair(lab, settings.cpus, DRIVERS) as nodes, watch(lab, settings) as capture:
+        run_test(*nodes, str(PACKETS_PER_SECOND * (PAYLOAD + 28) * 8), settings.seconds, PAYLOAD)
+        return gap_error_p99_us(capture)
 
 
 def iperf_p99_us(lab: Laboratory, settings: Settings) -> float:

@@ -25,8 +25,7 @@ def achieved(lab, nodes, rate: str, seconds: float) -> float:
 
 def measure(settings: Settings) -> Outcome:
     found: dict[str, list[float]] = {rate: [] for rate in RATES}
-    with veth_laboratory() as lab:
-        nodes = veth_pair(lab, settings.cpus, DRIVERS)
+    with veth_laboratory() as lab, veth_pair(lab, settings.cpus, DRIVERS) as nodes:
         for turn in range(settings.rounds):
             for rate in RATES:
                 settings.progress(f"round {turn + 1} of {settings.rounds}: {rate}bit/s for {settings.seconds:g} s")
