@@ -14,6 +14,7 @@
 #include "control/api/outbox.h"
 #include "control/api/peer_messages.h"
 #include "control/api/read_file.h"
+#include "control/api/stream_link.h"
 #include "control/config/config.h"
 #include "control/config/listen_address.h"
 #include "measurement/v1/measurement.grpc.pb.h"
@@ -98,26 +99,7 @@ class ClientStream final : public grpc::ClientBidiReactor<ms::RunRequest, ms::Ru
   ms::RunReply reply_;
 };
 
-class ClientLink final : public PeerLink {
- public:
-  ClientLink(ClientStream* stream, std::shared_ptr<ClientStream::Box> outbox)
-      : stream_(stream), outbox_(std::move(outbox)) {}
-  ~ClientLink() override { outbox_->Close(); }
-
-  void Send(PeerMessage body) override {
-    ms::RunRequest message;
-    ToStream(body, &message);
-    outbox_->Send(std::move(message));
-  }
-  void Next() override {
-    outbox_->IfAttached([this] { stream_->Read(); });
-  }
-  void Close() override { outbox_->Close(); }
-
- private:
-  ClientStream* const stream_;  // Valid while the outbox is attached.
-  const std::shared_ptr<ClientStream::Box> outbox_;
-};
+using ClientLink = StreamLink<ClientStream, ms::RunRequest>;
 
 class GrpcRemote final : public Remote {
  public:

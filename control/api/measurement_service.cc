@@ -9,6 +9,7 @@
 #include "control/api/grpc_status.h"
 #include "control/api/outbox.h"
 #include "control/api/peer_messages.h"
+#include "control/api/stream_link.h"
 
 namespace weir::control {
 namespace {
@@ -72,25 +73,7 @@ class ServerStream final : public grpc::ServerBidiReactor<ms::RunRequest, ms::Ru
   std::shared_ptr<Session> session_;  // Written once, by the first read.
 };
 
-class ServerLink final : public PeerLink {
- public:
-  ServerLink(ServerStream* stream, std::shared_ptr<ServerStream::Box> outbox)
-      : stream_(stream), outbox_(std::move(outbox)) {}
-
-  void Send(PeerMessage body) override {
-    ms::RunReply message;
-    ToStream(body, &message);
-    outbox_->Send(std::move(message));
-  }
-  void Next() override {
-    outbox_->IfAttached([this] { stream_->Read(); });
-  }
-  void Close() override { outbox_->Close(); }
-
- private:
-  ServerStream* const stream_;  // Valid while the outbox is attached.
-  const std::shared_ptr<ServerStream::Box> outbox_;
-};
+using ServerLink = StreamLink<ServerStream, ms::RunReply>;
 
 void ServerStream::Begin(bool ok) {
   if (!ok || !request_.has_start()) {
