@@ -1,6 +1,7 @@
 #include "control/api/grpc_remote.h"
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <grpcpp/grpcpp.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "control/api/channel_arguments.h"
@@ -27,7 +29,23 @@ namespace ms = measurement::v1;
 constexpr std::chrono::seconds kInfoTimeout{5};
 constexpr std::chrono::seconds kNegotiateTimeout{10};
 
-absl::Status ToStatus(const grpc::Status& status) {
+// Why a server may end a connection it accepted: what a TLS alert said, gRPC does not tell.
+std::string ReasonToClose(const config::v1::Client& client, const ms::RemoteServer& remote) {
+  if (remote.plaintext()) return "it may speak TLS, and not plaintext";
+  if (client.tls_certificate().empty()) {
+    return "it may serve only clients that show a certificate (mTLS), and client.tls_certificate "
+           "is not set in this node's configuration";
+  }
+  return "it may not accept the certificate in client.tls_certificate of this node's "
+         "configuration: one of its own CA is needed (its api.tls_client_ca) that has not expired";
+}
+
+bool PeerClosed(const std::string& message) {
+  return absl::StrContains(message, "Socket closed") ||
+         absl::StrContains(message, "Connection reset");
+}
+
+absl::Status ToStatus(const grpc::Status& status, const std::string& reason_to_close) {
   switch (status.error_code()) {
     case grpc::StatusCode::OK:
       return absl::OkStatus();
@@ -41,6 +59,10 @@ absl::Status ToStatus(const grpc::Status& status) {
           "what answers there does not serve weir.measurement.v1; is it a Weir server of this "
           "version?");
     default:
+      if (PeerClosed(status.error_message())) {
+        return absl::UnavailableError(absl::StrCat("ended the connection without an answer (",
+                                                   status.error_message(), "); ", reason_to_close));
+      }
       return absl::UnavailableError(
           absl::StrCat("cannot be reached: ", status.error_message(),
                        "; is weir-control running there, with this api.listen and a certificate "
@@ -103,8 +125,8 @@ using ClientLink = StreamLink<ClientStream, ms::RunRequest>;
 
 class GrpcRemote final : public Remote {
  public:
-  explicit GrpcRemote(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(ms::Measurement::NewStub(channel)) {}
+  GrpcRemote(const std::shared_ptr<grpc::Channel>& channel, std::string reason_to_close)
+      : stub_(ms::Measurement::NewStub(channel)), reason_to_close_(std::move(reason_to_close)) {}
 
   absl::StatusOr<ms::ServerInfo> GetServerInfo() override {
     ms::GetServerInfoRequest request;
@@ -151,10 +173,11 @@ class GrpcRemote final : public Remote {
     const grpc::Status status = rpc(&context);
     std::lock_guard lock(mutex_);
     under_way_ = nullptr;
-    return ToStatus(status);
+    return ToStatus(status, reason_to_close_);
   }
 
   const std::shared_ptr<ms::Measurement::Stub> stub_;
+  const std::string reason_to_close_;
   std::mutex mutex_;
   bool cancelled_ = false;
   grpc::ClientContext* under_way_ = nullptr;
@@ -170,13 +193,17 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     return grpc::InsecureChannelCredentials();
   }
   grpc::SslCredentialsOptions options;
-  const std::string& ca = remote.ca_file().empty() ? client.ca() : remote.ca_file();
-  for (const auto& [path, text] : {std::pair(&ca, &options.pem_root_certs),
-                                   std::pair(&client.tls_certificate(), &options.pem_cert_chain),
-                                   std::pair(&client.tls_key(), &options.pem_private_key)}) {
+  const bool own_ca = remote.ca_file().empty();
+  for (const auto& [field, path, text] :
+       {std::tuple(own_ca ? "client.ca" : "remote.ca_file",
+                   own_ca ? &client.ca() : &remote.ca_file(), &options.pem_root_certs),
+        std::tuple("client.tls_certificate", &client.tls_certificate(), &options.pem_cert_chain),
+        std::tuple("client.tls_key", &client.tls_key(), &options.pem_private_key)}) {
     if (path->empty()) continue;
     absl::StatusOr<std::string> read = ReadFile(*path);
-    if (!read.ok()) return absl::InvalidArgumentError(read.status().message());
+    if (!read.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(field, ": ", read.status().message()));
+    }
     *text = *std::move(read);
   }
   return grpc::SslCredentials(options);
@@ -238,7 +265,8 @@ ConnectRemote MakeConnectRemote(const config::v1::Client& client) {
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
     return std::make_unique<GrpcRemote>(
-        grpc::CreateCustomChannel(address->target, *credentials, arguments));
+        grpc::CreateCustomChannel(address->target, *credentials, arguments),
+        ReasonToClose(client, remote));
   };
 }
 

@@ -66,6 +66,8 @@ class Node:
     policy: Path = LAB_POLICY
     dataplane_options: list[str] = field(default_factory=list)
     budget_bps: int = 0  # 0: the link's rate.
+    api_tls: str = ""  # Fields of the configuration's section `api`; none: plaintext.
+    client_tls: str = ""  # Of its section `client`.
     dataplane: Process | None = None
     control: Process | None = None
 
@@ -118,18 +120,22 @@ class Node:
             f'operator: "Weir tests"\ncontact: "tests@example.org"\nnode: "{self.name}"\n'
             f'policy_file: "{self.policy}"\nstore: "{self.store}"\n'
             f'dataplane_socket: "{self.dataplane_socket}"\nadmin_socket: "{self.admin}"\n'
-            f'api {{ listen: "{self.address}" }}\n{budget}'
+            f'api {{ listen: "{self.address}" {self.api_tls} }}\nclient {{ {self.client_tls} }}\n{budget}'
         )
         return path
 
     def start_control(self) -> Process:
         self.admin.unlink(missing_ok=True)
-        self.control = self.lab.start(
-            f"{self.name}-control", CONTROL, "--config", self.write_config(), "--allow-plaintext"
-        )
+        plaintext = () if self.api_tls else ("--allow-plaintext",)
+        self.control = self.lab.start(f"{self.name}-control", CONTROL, "--config", self.write_config(), *plaintext)
         self._wait_for_socket(self.control, self.admin)
         wait_for(lambda: self.info().get("dataplane_connected"), f"{self.name}'s control to reach its dataplane")
         return self.control
+
+    def restart_control(self) -> None:
+        """With the configuration as it now is."""
+        self.control.stop()
+        self.start_control()
 
     def _wait_for_socket(self, process: Process, path: Path) -> None:
         def ready():
@@ -159,8 +165,9 @@ class Node:
         return answer.json.get("records", [])
 
     def test_arguments(self, server: "Node", direction: str, rate: str, duration: str, payload, ip: int, *more) -> list:
+        plaintext = () if server.api_tls else ("--plaintext",)
         return [
-            "test", server.address, "--plaintext", "--accept-notice", "--json", "--direction", direction,
+            "test", server.address, *plaintext, "--accept-notice", "--json", "--direction", direction,
             "--rate", rate, "--duration", duration, "--payload", payload, "--ip", ip, *more,
         ]  # fmt: skip
 
@@ -190,3 +197,9 @@ class Measured:
                 return result
         raise KeyError(f"no direction {direction} in {self.json}")
 
+
+
+def finished(process: Process) -> Measured:
+    """What a test in the background measured."""
+    assert process.wait() == 0, process.stdout + process.stderr
+    return Measured(Answer(0, process.stdout, process.stderr))

@@ -109,9 +109,12 @@ policy_file: "{LAB_POLICY}"
         (GOOD_CONFIG.replace("lab.textproto", "nosuch.textproto"), ("nosuch.textproto",)),
         (GOOD_CONFIG + 'api { listen: "somewhere" }\n', ("api.listen",)),
         (GOOD_CONFIG + 'api { listen: "[::]:4040" }\n', ("tls_certificate",)),
+        (GOOD_CONFIG + f'api {{ tls_client_ca: "{LAB_POLICY}" }}\n', ("api.tls_certificate", "api.tls_client_ca")),
+        (GOOD_CONFIG + f'client {{ tls_certificate: "{LAB_POLICY}" }}\n', ("client.tls_key",)),
+        (GOOD_CONFIG + 'client { ca: "nosuch.pem" }\n', ("client.ca", "nosuch.pem")),
     ],
     ids=["unknown field", "wrong type", "unfinished string", "no operator", "no contact", "no policy", "missing policy",
-         "bad address", "no certificate"],
+         "bad address", "no certificate", "client CA alone", "certificate without key", "missing CA"],
 )  # fmt: skip
 def test_bad_configuration(lab, text, named):
     control = start_control(lab, text, "--check-config")
@@ -133,6 +136,13 @@ def test_plaintext_is_refused_beyond_loopback(lab):
     control = start_control(lab, text, "--allow-plaintext")
     assert control.wait() == BAD_USAGE
     assert "loopback" in control.stderr
+
+
+def test_plaintext_is_refused_to_another_host(memif):
+    _, client = memif
+    answer = client.weir("test", "192.0.2.1:4040", "--plaintext", "--accept-notice", "--direction", "down")
+    assert answer.code == USAGE, answer.text
+    assert "remote.plaintext" in answer.text and "TLS" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,8 @@
 
 import pytest
 from netlab import wait_for
-from node import CONTROL, REFUSED, Answer, Measured
+from node import CONTROL, REFUSED, finished
 from topology import make_node
-
-
-def finished(process) -> Measured:
-    assert process.wait() == 0, process.stdout + process.stderr
-    return Measured(Answer(0, process.stdout, process.stderr))
 
 
 @pytest.fixture
