@@ -96,16 +96,35 @@ LimitVerdict JudgeLoss(const LimitEvidence& e) {
   return {record::v1::LIMIT_PATH,
           absl::StrFormat("%s between the ports: the sender put %s on the path, the receiver got "
                           "%s and missed %u at its own port",
-                          lost, FormatRate(e.offered_bps), FormatRate(e.achieved_bps),
+                          lost, FormatRate(e.offered_bps), FormatRate(e.delivered_bps),
                           e.receiver_port_missed)};
+}
+
+// All that was due left and arrived, but not in its time.
+LimitVerdict JudgeHeldUp(const LimitEvidence& e) {
+  const std::string came = absl::StrFormat(
+      "the sender put %s on the path and nothing was lost, but the packets came at %s, within %s "
+      "of the test's time",
+      FormatRate(e.offered_bps), FormatRate(e.achieved_bps), Percent(e.receiving));
+  if (e.receiver_starved > kReceiverStarved || e.receiver_says_starved) {
+    return {record::v1::LIMIT_RECEIVER,
+            absl::StrFormat("%s: the receiving worker was kept from its CPU", came)};
+  }
+  return {record::v1::LIMIT_PATH, absl::StrFormat("%s: they were held up on the way", came)};
 }
 
 LimitVerdict JudgeRate(const LimitEvidence& e) {
   const double target = static_cast<double>(e.granted_bps);
-  if (e.granted_bps != 0 && e.achieved_bps >= target * kRateMet) return JudgeMet(e);
+  const bool met = e.granted_bps != 0 && e.achieved_bps >= target * kRateMet &&
+                   e.delivered_bps >= target * kThroughout;
+  if (met) return e.receiving >= kThroughout ? JudgeMet(e) : JudgeHeldUp(e);
 
-  if (e.lost == 0) return JudgeSender(e);
-  const double behind_wire = std::max(0.0, e.offered_bps - e.achieved_bps);
+  if (e.lost == 0) {
+    const bool all_left = e.granted_bps != 0 && e.offered_bps >= target * kRateMet;
+    return all_left ? JudgeHeldUp(e) : JudgeSender(e);
+  }
+  const double behind_wire =
+      std::max(0.0, e.offered_bps - std::min(e.achieved_bps, e.delivered_bps));
   if (e.granted_bps == 0) {
     // No target to fall short of: loss of more than a packet in a hundred is what tells.
     return e.lost * 100 > e.sent ? JudgeLoss(e) : JudgeSender(e);

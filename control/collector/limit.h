@@ -10,13 +10,17 @@
 
 namespace weir::control {
 
-// One direction's. Rates are IP-layer bit/s.
+// One direction's. Rates are IP-layer bit/s. The achieved rate spans the first packet to the last:
+// it alone would call a test that stood still but for a moment a good one.
 struct LimitEvidence {
   uint64_t requested_bps = 0;  // 0: "max" was asked for.
   uint64_t granted_bps = 0;    // 0: nothing capped the rate.
   std::vector<std::string> reduced_by;
-  double offered_bps = 0;   // What the sender's port accepted, over the time it sent.
-  double achieved_bps = 0;  // As stamped by the receiver.
+  double offered_bps = 0;    // What the sender's port accepted, over the time the test lasted.
+  double delivered_bps = 0;  // What the receiver got, over the same time.
+  double achieved_bps = 0;   // As stamped by the receiver.
+  // The time from the first packet to the end of the last, as a share of the time the test lasted.
+  double receiving = 1;
   uint64_t sent = 0;
   uint64_t unsent = 0;
   uint64_t rejected = 0;  // Refusals by the sender's port.
@@ -38,6 +42,9 @@ struct LimitVerdict {
 
 // A rate within this share of what was granted counts as met.
 inline constexpr double kRateMet = 0.99;
+// Below this share of what was granted, or of the time it was granted for, the achieved rate tells
+// of a part of the test alone.
+inline constexpr double kThroughout = 0.9;
 // Above this a worker has no time left.
 inline constexpr double kWorkerSaturated = 0.95;
 // A receiver kept from its CPU for more than this share of the test was starved.

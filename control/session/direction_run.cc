@@ -27,6 +27,18 @@ double Rate(uint64_t bytes, uint64_t first_ns, uint64_t last_ns) {
              : 0;
 }
 
+uint64_t Between(uint64_t first_ns, uint64_t last_ns) {
+  return last_ns > first_ns ? last_ns - first_ns : 0;
+}
+
+// From the first packet to the end of the last, which takes as long as the others did.
+double ReceivingShare(uint64_t span_ns, uint64_t lasted_ns, uint64_t packets, uint32_t streams) {
+  if (lasted_ns == 0 || packets <= streams) return 1;
+  const double gaps = static_cast<double>(packets - streams);
+  return static_cast<double>(span_ns) / static_cast<double>(lasted_ns) *
+         (static_cast<double>(packets) / gaps);
+}
+
 }  // namespace
 
 bool DirectionRun::OnReport(const ms::Report& report) {
@@ -211,8 +223,19 @@ void DirectionRun::Judge(const std::string& end_reason, DirectionResult* result)
   evidence.requested_bps = requested_.rate_max() ? 0 : requested_.rate_bps();
   evidence.granted_bps = end_->parameters().rate_bps();
   evidence.reduced_by = reduced_by_;
-  evidence.offered_bps = Rate(sent.ip_bytes(), sent.first_tx_unix_ns(), sent.last_tx_unix_ns());
+  // A test that ended another way lasted as long as packets flowed.
+  const bool whole = end_reason == EndReasonName(dataplane::v1::END_DURATION);
+  const uint64_t sending_ns = Between(sent.first_tx_unix_ns(), sent.last_tx_unix_ns());
+  const uint64_t receiving_ns = Between(result->first_rx_unix_ns(), result->last_rx_unix_ns());
+  const uint64_t lasted_ns =
+      whole ? end_->parameters().duration_ns() : std::max(sending_ns, receiving_ns);
+  evidence.offered_bps = Rate(sent.ip_bytes(), 0, lasted_ns);
+  evidence.delivered_bps = Rate(result->received_ip_bytes(), 0, lasted_ns);
   evidence.achieved_bps = result->achieved_ip_bps();
+  if (whole) {
+    evidence.receiving =
+        ReceivingShare(receiving_ns, lasted_ns, result->received(), end_->parameters().streams());
+  }
   evidence.sent = result->sent();
   evidence.unsent = result->unsent();
   evidence.rejected = result->sender_port_rejected();

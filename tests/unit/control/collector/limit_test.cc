@@ -13,6 +13,7 @@ LimitEvidence Good() {
   evidence.requested_bps = kGbps;
   evidence.granted_bps = kGbps;
   evidence.offered_bps = 1e9;
+  evidence.delivered_bps = 1e9;
   evidence.achieved_bps = 1e9;
   evidence.sent = 100'000;
   evidence.sender_busy = 0.4;
@@ -49,7 +50,7 @@ TEST(JudgeLimit, NicWhenMaxReachedWhatTheLinkCarries) {
 
 TEST(JudgeLimit, SenderCpuWhenItsWorkerHadNoTimeLeft) {
   LimitEvidence evidence = Good();
-  evidence.offered_bps = evidence.achieved_bps = 4e8;
+  evidence.offered_bps = evidence.delivered_bps = evidence.achieved_bps = 4e8;
   evidence.sender_busy = 0.99;
   evidence.unsent = 60'000;
   const LimitVerdict verdict = JudgeLimit(evidence);
@@ -59,13 +60,13 @@ TEST(JudgeLimit, SenderCpuWhenItsWorkerHadNoTimeLeft) {
 
 TEST(JudgeLimit, SenderCpuWhenItsWorkerWasKeptFromRunning) {
   LimitEvidence evidence = Good();
-  evidence.offered_bps = evidence.achieved_bps = 4e8;
+  evidence.offered_bps = evidence.delivered_bps = evidence.achieved_bps = 4e8;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_SENDER_CPU);
 }
 
 TEST(JudgeLimit, NicWhenThePortRefused) {
   LimitEvidence evidence = Good();
-  evidence.offered_bps = evidence.achieved_bps = 4e8;
+  evidence.offered_bps = evidence.delivered_bps = evidence.achieved_bps = 4e8;
   evidence.sender_busy = 0.99;  // Busy with offering.
   evidence.rejected = 50'000;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_NIC);
@@ -73,7 +74,7 @@ TEST(JudgeLimit, NicWhenThePortRefused) {
 
 TEST(JudgeLimit, ReceiverWhenItDidNotEmptyALinkWithoutABuffer) {
   LimitEvidence evidence = Good();
-  evidence.offered_bps = evidence.achieved_bps = 4e8;
+  evidence.offered_bps = evidence.delivered_bps = evidence.achieved_bps = 4e8;
   evidence.rejected = 50'000;
   evidence.receiver_busy = 0.99;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_RECEIVER);
@@ -81,7 +82,7 @@ TEST(JudgeLimit, ReceiverWhenItDidNotEmptyALinkWithoutABuffer) {
 
 TEST(JudgeLimit, PathWhenPacketsVanishedBetweenThePorts) {
   LimitEvidence evidence = Good();
-  evidence.achieved_bps = 8e8;
+  evidence.delivered_bps = evidence.achieved_bps = 8e8;
   evidence.lost = 20'000;
   const LimitVerdict verdict = JudgeLimit(evidence);
   EXPECT_EQ(verdict.limit, record::v1::LIMIT_PATH);
@@ -90,7 +91,7 @@ TEST(JudgeLimit, PathWhenPacketsVanishedBetweenThePorts) {
 
 TEST(JudgeLimit, ReceiverWhenItsPortMissedThem) {
   LimitEvidence evidence = Good();
-  evidence.achieved_bps = 8e8;
+  evidence.delivered_bps = evidence.achieved_bps = 8e8;
   evidence.lost = 20'000;
   evidence.receiver_port_missed = 19'990;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_RECEIVER);
@@ -98,7 +99,7 @@ TEST(JudgeLimit, ReceiverWhenItsPortMissedThem) {
 
 TEST(JudgeLimit, ReceiverWhenItWasStarvedByEitherEndsAccount) {
   LimitEvidence evidence = Good();
-  evidence.achieved_bps = 8e8;
+  evidence.delivered_bps = evidence.achieved_bps = 8e8;
   evidence.lost = 20'000;
   evidence.receiver_starved = 0.3;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_PATH);  // Its port bridged that.
@@ -112,10 +113,55 @@ TEST(JudgeLimit, ReceiverWhenItWasStarvedByEitherEndsAccount) {
 TEST(JudgeLimit, TheLargerShortfallDecides) {
   LimitEvidence evidence = Good();
   evidence.offered_bps = 5e8;  // Half never left ...
-  evidence.achieved_bps = 4.9e8;
+  evidence.delivered_bps = evidence.achieved_bps = 4.9e8;
   evidence.lost = 2'000;  // ... and a little was lost.
   evidence.sender_busy = 1;
   EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_SENDER_CPU);
+}
+
+// 112 packets at the requested rate, and then nothing: what the first and the last of them span
+// says nothing of the test.
+TEST(JudgeLimit, AShortMomentAtTheRequestedRateIsNotTheRequestMet) {
+  LimitEvidence evidence = Good();
+  evidence.sent = 112;
+  evidence.unsent = 722;
+  evidence.offered_bps = evidence.delivered_bps = 1e9 * 112 / (112 + 722);
+  evidence.achieved_bps = 1.001e9;
+  evidence.receiving = 0.13;
+  const LimitVerdict verdict = JudgeLimit(evidence);
+  EXPECT_EQ(verdict.limit, record::v1::LIMIT_SENDER_CPU);
+  EXPECT_NE(verdict.detail.find("722 packets due never left"), std::string::npos);
+  EXPECT_NE(verdict.detail.find("134.29 Mbit/s"), std::string::npos);
+}
+
+TEST(JudgeLimit, PathWhenItLostTheSecondHalfOfATest) {
+  LimitEvidence evidence = Good();
+  evidence.delivered_bps = 5e8;
+  evidence.lost = 50'000;
+  evidence.receiving = 0.5;
+  const LimitVerdict verdict = JudgeLimit(evidence);
+  EXPECT_EQ(verdict.limit, record::v1::LIMIT_PATH);
+  EXPECT_NE(verdict.detail.find("the receiver got 500.00 Mbit/s"), std::string::npos);
+}
+
+TEST(JudgeLimit, WhatComesAllAtOnceWasHeldUp) {
+  LimitEvidence evidence = Good();
+  evidence.achieved_bps = 2e9;
+  evidence.receiving = 0.5;
+  EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_PATH);
+  EXPECT_NE(JudgeLimit(evidence).detail.find("50.0 %"), std::string::npos);
+  evidence.receiver_starved = 0.4;
+  EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_RECEIVER);
+  // Shortened a little by the wait for the first packet is no reason to doubt.
+  evidence.receiving = 0.95;
+  EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_NONE);
+}
+
+TEST(JudgeLimit, WhatLeftInTimeAndCameLateWasHeldUp) {
+  LimitEvidence evidence = Good();
+  evidence.achieved_bps = 9e8;
+  evidence.receiving = 1.1;
+  EXPECT_EQ(JudgeLimit(evidence).limit, record::v1::LIMIT_PATH);
 }
 
 TEST(JudgeLimit, PeerWhenItWentSilent) {
