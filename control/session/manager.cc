@@ -139,7 +139,7 @@ void SessionManager::Negotiate(ms::NegotiateRequest request, Caller caller,
 void SessionManager::DoNegotiate(const ms::NegotiateRequest& request, const Caller& caller,
                                  const std::function<void(ms::NegotiateReply)>& reply) {
   ms::NegotiateReply answer;
-  LookAgainForLinks();
+  LookAtLinks();
   ServerSession::Outcome outcome =
       ServerSession::Negotiate(node_, request, caller, draining_.load());
   if (auto* rejection = std::get_if<ms::Rejection>(&outcome)) {
@@ -234,7 +234,7 @@ ms::ServerInfo SessionManager::Info() const {
 absl::StatusOr<std::shared_ptr<ClientSession>> SessionManager::RunTest(ms::RunTestRequest request,
                                                                        ClientSession::Sink sink,
                                                                        std::function<void()> done) {
-  LookAgainForLinks();
+  LookAtLinks();
   auto client = std::make_shared<ClientSession>(node_, std::move(request), std::move(sink));
   {
     std::lock_guard lock(mutex_);
@@ -344,14 +344,12 @@ void SessionManager::Housekeeping() {
         spdlog::error("store: {}", std::string(status.message()));
       }
     }
-    if (now >= refresh_at || LinkChanged()) {
+    if (now >= refresh_at) {
       refresh_at = now + kRefreshPeriod;
-      if (dataplane_->ports() != nullptr) {
-        if (absl::Status status = RefreshPorts(); !status.ok()) {
-          spdlog::warn("dataplane: {}", std::string(status.message()));
-        }
-      }
+      if (dataplane_->ports() != nullptr) RefreshPortsOrWarn();
       UpdateMetrics();
+    } else {
+      LookAtLinks();
     }
     lock.lock();
     wake_.wait_for(lock, kHousekeepingPeriod);
@@ -388,24 +386,22 @@ absl::Status SessionManager::RefreshPorts() {
   return absl::OkStatus();
 }
 
-void SessionManager::LookAgainForLinks() {
-  const std::shared_ptr<const PortTable> ports = dataplane_->ports();
-  if (ports == nullptr) return;
-  const bool down = std::any_of(ports->ports.begin(), ports->ports.end(),
-                                [](const auto& port) { return !port.link_up(); });
-  if (!down) return;
+void SessionManager::RefreshPortsOrWarn() {
   if (absl::Status status = RefreshPorts(); !status.ok()) {
     spdlog::warn("dataplane: {}", std::string(status.message()));
   }
 }
 
-bool SessionManager::LinkChanged() const {
+void SessionManager::LookAtLinks() {
   const std::shared_ptr<const PortTable> ports = dataplane_->ports();
-  if (ports == nullptr) return false;
-  return std::any_of(ports->ports.begin(), ports->ports.end(), [&](const auto& port) {
-    const auto counters = ports->connection->segment->Port(port.index());
-    return counters.has_value() && (counters->link_up != 0) != port.link_up();
-  });
+  if (ports == nullptr) return;
+  const bool may_differ =
+      std::any_of(ports->ports.begin(), ports->ports.end(), [&](const auto& port) {
+        if (!port.link_up()) return true;  // The counters are slower to say that it came up.
+        const auto counters = ports->connection->segment->Port(port.index());
+        return counters.has_value() && counters->link_up == 0;
+      });
+  if (may_differ) RefreshPortsOrWarn();
 }
 
 void SessionManager::UpdateMetrics() {

@@ -83,10 +83,10 @@ class SessionManager {
   void Housekeeping();
   void TakeOverDataplane();
   absl::Status RefreshPorts();
-  // Before a test is refused for want of a link that may just have come up.
-  void LookAgainForLinks();
-  // The counters say another link state than the ports as they were last listed.
-  bool LinkChanged() const;
+  void RefreshPortsOrWarn();
+  // Lists the ports anew if a link may be another than it was when they were last listed. Before a
+  // test is judged by it, and in between.
+  void LookAtLinks();
   void UpdateMetrics();
   void JoinFinished(bool all);
 
