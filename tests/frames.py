@@ -101,7 +101,7 @@ def parse_udp(frame: bytes) -> UdpFrame | None:
 
 
 def build_udp(source_mac, destination_mac, source: str, destination: str, source_port: int, destination_port: int,
-              payload: bytes) -> bytes:
+              payload: bytes, dscp: int = 0) -> bytes:
     """A frame with right checksums."""
     from_ip, to_ip = ipaddress.ip_address(source), ipaddress.ip_address(destination)
     length = 8 + len(payload)
@@ -110,11 +110,11 @@ def build_udp(source_mac, destination_mac, source: str, destination: str, source
     value = checksum(pseudo + segment) or 0xFFFF
     segment = segment[:6] + struct.pack("!H", value) + segment[8:]
     if from_ip.version == 4:
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 0, 0x4000, 64, UDP, 0, from_ip.packed, to_ip.packed)
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, dscp << 2, 20 + length, 0, 0x4000, 64, UDP, 0, from_ip.packed, to_ip.packed)
         header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
         kind = IPV4
     else:
-        header = struct.pack("!IHBB16s16s", 6 << 28, length, UDP, 64, from_ip.packed, to_ip.packed)
+        header = struct.pack("!IHBB16s16s", 6 << 28 | dscp << 22, length, UDP, 64, from_ip.packed, to_ip.packed)
         kind = IPV6
     return destination_mac + source_mac + struct.pack("!H", kind) + header + segment
 

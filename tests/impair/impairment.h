@@ -25,7 +25,12 @@ struct Impairment {
   Selection duplicate;         // The copy follows at once.
   Selection swap;              // Held back until swap_distance later packets have passed.
   uint32_t swap_distance = 1;  // At least 1.
-  uint64_t delay_ns = 0;       // Every test packet.
+  uint64_t delay_ns = 0;       // Every test packet, or those of one DSCP.
+  std::optional<uint32_t> delay_dscp;
+
+  uint64_t DelayOf(uint8_t dscp) const {
+    return delay_dscp.has_value() && *delay_dscp != dscp ? 0 : delay_ns;
+  }
 };
 
 // Packets held back until others have passed them. T is a handle.

@@ -21,30 +21,35 @@ constexpr uint64_t kFlushAfterNs = 100'000'000;  // Without a test packet: the f
 
 }  // namespace
 
-bool IsTestPacket(const rte_mbuf* packet) {
+std::optional<uint8_t> TestPacketDscp(const rte_mbuf* packet) {
   const auto* bytes = rte_pktmbuf_mtod(packet, const uint8_t*);
   const uint32_t length = rte_pktmbuf_data_len(packet);
   uint32_t at = sizeof(rte_ether_hdr);
-  if (length < at + sizeof(rte_ipv6_hdr)) return false;
+  if (length < at + sizeof(rte_ipv6_hdr)) return std::nullopt;
   auto type = rte_be_to_cpu_16(reinterpret_cast<const rte_ether_hdr*>(bytes)->ether_type);
   if (type == RTE_ETHER_TYPE_VLAN) {
     type = rte_be_to_cpu_16(reinterpret_cast<const rte_vlan_hdr*>(bytes + at)->eth_proto);
     at += sizeof(rte_vlan_hdr);
   }
+  uint8_t dscp = 0;
   if (type == RTE_ETHER_TYPE_IPV4) {
     const auto* ip = reinterpret_cast<const rte_ipv4_hdr*>(bytes + at);
-    if (ip->next_proto_id != IPPROTO_UDP) return false;
+    if (ip->next_proto_id != IPPROTO_UDP) return std::nullopt;
+    dscp = ip->type_of_service >> 2;
     at += rte_ipv4_hdr_len(ip);
   } else if (type == RTE_ETHER_TYPE_IPV6) {
-    if (reinterpret_cast<const rte_ipv6_hdr*>(bytes + at)->proto != IPPROTO_UDP) return false;
+    const auto* ip = reinterpret_cast<const rte_ipv6_hdr*>(bytes + at);
+    if (ip->proto != IPPROTO_UDP) return std::nullopt;
+    dscp = (rte_be_to_cpu_32(ip->vtc_flow) >> 22) & 0x3F;
     at += sizeof(rte_ipv6_hdr);
   } else {
-    return false;
+    return std::nullopt;
   }
   at += sizeof(rte_udp_hdr);
-  if (length < at + wire::kMinUdpPayload) return false;
+  if (length < at + wire::kMinUdpPayload) return std::nullopt;
   const auto& slot = reinterpret_cast<const wire::SignalHeader*>(bytes + at)->marker;
-  return wire::GetSlot(slot) != wire::kSignalSlot;
+  if (wire::GetSlot(slot) == wire::kSignalSlot) return std::nullopt;
+  return dscp;
 }
 
 Lane::Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment)
@@ -67,17 +72,18 @@ bool Lane::Poll(uint64_t now_ns) {
   if (received == 0 && now_ns > last_test_packet_ns_ + kFlushAfterNs) {
     while (const auto packet = hold_back_.Flush()) {
       ++counters_.flushed;
-      test_packets_.push_back({now_ns, *packet});
+      Enqueue(*packet, now_ns, 0);
     }
   }
   const bool sent_others = Send(&others_, now_ns);
-  const bool sent_test_packets = Send(&test_packets_, now_ns);
-  return received != 0 || sent_others || sent_test_packets;
+  const bool sent_delayed = Send(&delayed_, now_ns);
+  return received != 0 || sent_others || sent_delayed;
 }
 
 void Lane::Judge(rte_mbuf* packet, uint64_t now_ns) {
-  if (!IsTestPacket(packet)) {
-    others_.push_back({now_ns, packet});
+  const std::optional<uint8_t> dscp = TestPacketDscp(packet);
+  if (!dscp.has_value()) {
+    Enqueue(packet, now_ns, 0);
     return;
   }
   last_test_packet_ns_ = now_ns;
@@ -95,22 +101,26 @@ void Lane::Judge(rte_mbuf* packet, uint64_t now_ns) {
   if (impairment_.duplicate.Contains(index)) {
     copy = rte_pktmbuf_copy(packet, pool_, 0, UINT32_MAX);
   }
-  Pass(packet, now_ns);
+  const uint64_t delay_ns = impairment_.DelayOf(*dscp);
+  Pass(packet, now_ns, delay_ns);
   if (copy != nullptr) {
     ++counters_.duplicated;
-    test_packets_.push_back({now_ns + impairment_.delay_ns, copy});
+    Enqueue(copy, now_ns, delay_ns);
   }
 }
 
-void Lane::Pass(rte_mbuf* packet, uint64_t now_ns) {
-  const uint64_t due_ns = now_ns + impairment_.delay_ns;
-  test_packets_.push_back({due_ns, packet});
+void Lane::Pass(rte_mbuf* packet, uint64_t now_ns, uint64_t delay_ns) {
+  Enqueue(packet, now_ns, delay_ns);
   for (bool passed = true;; passed = false) {
     const auto released = hold_back_.Release(passed);
     if (!released) break;
     ++counters_.swapped;
-    test_packets_.push_back({due_ns, *released});
+    Enqueue(*released, now_ns, delay_ns);
   }
+}
+
+void Lane::Enqueue(rte_mbuf* packet, uint64_t now_ns, uint64_t delay_ns) {
+  (delay_ns == 0 ? others_ : delayed_).push_back({now_ns, now_ns + delay_ns, packet});
 }
 
 bool Lane::Send(std::deque<Queued>* queue, uint64_t now_ns) {
@@ -121,13 +131,16 @@ bool Lane::Send(std::deque<Queued>* queue, uint64_t now_ns) {
     ++due;
   }
   const uint16_t sent = due == 0 ? 0 : rte_eth_tx_burst(to_, 0, burst, due);
+  if (queue == &delayed_) {
+    for (uint16_t i = 0; i < sent; ++i) held_ns_.push_back(now_ns - (*queue)[i].arrived_ns);
+  }
   queue->erase(queue->begin(), queue->begin() + sent);
   counters_.forwarded += sent;
   return sent != 0;
 }
 
 uint64_t Lane::NextDue(uint64_t latest_ns) const {
-  for (const auto* queue : {&others_, &test_packets_}) {
+  for (const auto* queue : {&others_, &delayed_}) {
     if (!queue->empty()) latest_ns = std::min(latest_ns, queue->front().due_ns);
   }
   return latest_ns;
@@ -136,12 +149,15 @@ uint64_t Lane::NextDue(uint64_t latest_ns) const {
 std::string Lane::Json() const {
   rte_eth_stats port{};
   rte_eth_stats_get(from_.port, &port);
+  std::vector<uint64_t> held = held_ns_;
+  std::sort(held.begin(), held.end());
   return fmt::format(
       R"({{"received":{},"test_packets":{},"dropped":{},"duplicated":{},"swapped":{},)"
-      R"("flushed":{},"forwarded":{},"queued":{},"port_missed":{}}})",
+      R"("flushed":{},"forwarded":{},"queued":{},"port_missed":{},"delayed":{},)"
+      R"("held_p50_ns":{}}})",
       counters_.received, counters_.test_packets, counters_.dropped, counters_.duplicated,
-      counters_.swapped, counters_.flushed, counters_.forwarded,
-      others_.size() + test_packets_.size(), port.imissed);
+      counters_.swapped, counters_.flushed, counters_.forwarded, others_.size() + delayed_.size(),
+      port.imissed, held.size(), held.empty() ? 0 : held[held.size() / 2]);
 }
 
 }  // namespace weir::impair

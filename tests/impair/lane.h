@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/impair/impairment.h"
 
@@ -47,12 +49,14 @@ class Lane {
 
  private:
   struct Queued {
+    uint64_t arrived_ns;
     uint64_t due_ns;
     rte_mbuf* packet;
   };
 
   void Judge(rte_mbuf* packet, uint64_t now_ns);
-  void Pass(rte_mbuf* packet, uint64_t now_ns);
+  void Pass(rte_mbuf* packet, uint64_t now_ns, uint64_t delay_ns);
+  void Enqueue(rte_mbuf* packet, uint64_t now_ns, uint64_t delay_ns);
   bool Send(std::deque<Queued>* queue, uint64_t now_ns);
 
   const Receiver from_;
@@ -61,14 +65,15 @@ class Lane {
   const Impairment impairment_;
   HoldBack<rte_mbuf*> hold_back_;
   uint64_t last_test_packet_ns_ = 0;
-  std::deque<Queued> test_packets_;  // By due time: the delay is one constant.
-  std::deque<Queued> others_;        // Not impaired, so they may overtake.
+  std::deque<Queued> delayed_;     // By due time: the delay is one constant.
+  std::deque<Queued> others_;      // Not delayed, so they may overtake.
+  std::vector<uint64_t> held_ns_;  // How long each delayed packet really was held.
   LaneCounters counters_;
 };
 
-// True for a UDP packet (IPv4 or IPv6, at most one VLAN tag) that is a Weir test packet: long
-// enough, and not marked as a signal (proto/README.md section 5.2).
-bool IsTestPacket(const rte_mbuf* packet);
+// The DSCP of a UDP packet (IPv4 or IPv6, at most one VLAN tag) that is a Weir test packet: long
+// enough, and not marked as a signal (proto/README.md section 5.2). Nothing: it is none.
+std::optional<uint8_t> TestPacketDscp(const rte_mbuf* packet);
 
 }  // namespace weir::impair
 

@@ -169,6 +169,9 @@ int Main(int argc, char** argv) {
   app.add_option("--swap-distance", impairment.swap_distance, "packets that overtake")
       ->check(CLI::PositiveNumber);
   app.add_option("--delay-us", options.delay_us, "of every test packet");
+  app.add_option("--delay-dscp", impairment.delay_dscp, "only those of this DSCP")
+      ->excludes(app.get_option("--swap-every"))
+      ->excludes(app.get_option("--swap"));
   app.add_option("--poll-us", options.poll_us, "between looks at idle ports");
   app.add_flag("--slow", options.slow, "at most 32 packets a look, and none in between");
   CLI11_PARSE(app, argc, argv);

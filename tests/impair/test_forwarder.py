@@ -25,9 +25,10 @@ def lab():
         lab.close()
 
 
-def make_test_packet(sequence: int, source: str = "198.18.0.1", destination: str = "198.18.0.2") -> bytes:
+def make_test_packet(sequence: int, source: str = "198.18.0.1", destination: str = "198.18.0.2",
+                     dscp: int = 0) -> bytes:
     payload = struct.pack("!QII", 1, sequence, 0) + bytes(20)
-    return build_udp(b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", source, destination, 4000, 4001, payload)
+    return build_udp(b"\2\0\0\0\0\1", b"\2\0\0\0\0\2", source, destination, 4000, 4001, payload, dscp)
 
 
 def signal_packet(number: int) -> bytes:
@@ -117,6 +118,16 @@ def test_delays(lab):
     forwarder.left.send(make_test_packet(0))
     forwarder.right.recv(2048)
     assert 0.05 <= time.monotonic() - sent < 0.5
+
+
+@pytest.mark.parametrize("source,destination", [("198.18.0.1", "198.18.0.2"), ("2001:db8::1", "2001:db8::2")])
+def test_delays_one_dscp_and_says_for_how_long(lab, source, destination):
+    forwarder = Forwarder(lab, "--delay-us", "300000", "--delay-dscp", "10", "--realtime")
+    for sequence, dscp in enumerate((10, 0, 46)):
+        forwarder.left.send(make_test_packet(sequence, source, destination, dscp))
+    assert [frame.sequence for frame in receive(forwarder.right, 3)] == [1, 2, 0]
+    counts = forwarder.counts()["forward"]
+    assert counts["delayed"] == 1 and counts["held_p50_ns"] >= 300_000_000
 
 
 def test_a_port_that_is_none(lab):

@@ -2,6 +2,7 @@
 
 import json
 
+from node import finished
 from topology import impaired_pair
 
 
@@ -47,10 +48,27 @@ def test_all_at_once_on_ipv6(lab):
     assert down["reordered"] == did["swapped"] > 10
 
 
+def disturbed(delay: dict) -> bool:
+    """Half of the packets were held up by more than the accuracy asked for: two busy CPUs."""
+    return delay["p50_ns"] - delay["min_ns"] > 25_000
+
+
 def test_five_milliseconds_of_delay_move_the_median_by_as_much(lab):
-    server, client, impair = impaired_pair(lab, "--delay-us", "5000")
-    reference = client.test(server, "up", rate="2M")["up"]["one_way_delay"]
-    delayed = client.test(server, "down", rate="2M")["down"]["one_way_delay"]
-    impair.stop()
+    """Two sessions at the same time, of which weir-impair delays one: whatever else holds packets
+    up on this machine does it to both. An attempt is judged by its result only if the undelayed
+    session and weir-impair's own account say that it was a fair one."""
+    server, client, impair = impaired_pair(lab, "--delay-us", "5000", "--delay-dscp", "10")
+    attempts = []
+    for number in range(8):
+        tests = [client.start_test(f"{number}-{name}", server, rate="2M", duration="1s", more=("--dscp", dscp))
+                 for name, dscp in (("reference", 0), ("delayed", 10))]  # fmt: skip
+        attempts.append([finished(test)["down"]["one_way_delay"] for test in tests])
+        if not disturbed(attempts[-1][0]):
+            break
+    assert impair.stop() == 0, impair.stderr
+    did = json.loads(impair.stdout.splitlines()[-1])["forward"]
+    reference, delayed = attempts[-1]
+    assert delayed["samples"] > 100 and did["delayed"] == sum(test["samples"] for _, test in attempts)
+    assert abs(did["held_p50_ns"] - 5_000_000) <= 25_000, did
     moved = delayed["p50_ns"] - reference["p50_ns"]
-    assert abs(moved - 5_000_000) <= 50_000, (reference, delayed)
+    assert abs(moved - 5_000_000) <= 50_000, (attempts, did)
