@@ -9,8 +9,8 @@ VERSIONS = pytest.mark.parametrize("ip", [4, 6])
 @VERSIONS
 def test_loss_equals_what_nftables_dropped(bridged, ip):
     server, client = bridged
-    with Dropper(client.lab, "a", "numgen inc mod 100 == 42") as dropper:
-        down = client.test(server, "down", ip=ip)["down"]
+    with Dropper(client.lab, "a", "numgen inc mod 100 == 42", load_only=True) as dropper:
+        down = client.test(server, "down", duration="1500ms", ip=ip)["down"]
         dropped, seen = dropper.dropped, dropper.seen
     assert seen == down["sent"]
     assert dropped > 10
