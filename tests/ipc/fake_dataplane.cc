@@ -222,11 +222,12 @@ dp::Response FakeDataplane::Answer(const dp::Request& request) {
 }
 
 bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) return true;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return condition();
+  return true;
 }
 
 ScratchDirectory::ScratchDirectory() {

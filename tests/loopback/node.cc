@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace v1 = dataplane::v1;
 
-constexpr auto kPatience = 10s;
+constexpr auto kPatience = 30s;
 
 std::string Ip(bool ipv6, uint8_t host) {
   if (!ipv6) return {'\xC0', '\0', '\x02', static_cast<char>(host)};
@@ -203,7 +203,7 @@ void NodePair::Finish(uint32_t slot) {
   ASSERT_EQ(sender().WaitFor(SenderSlot(slot), v1::FINISHED).state(), v1::FINISHED);
   const uint64_t expected = sent(slot).packets;
   uint64_t before = 0;
-  for (int quiet = 0; quiet < 30 && received(slot).packets < expected;) {
+  for (int quiet = 0; quiet < 200 && received(slot).packets < expected;) {
     std::this_thread::sleep_for(10ms);
     const uint64_t now = received(slot).packets;
     quiet = now == before ? quiet + 1 : 0;

@@ -33,7 +33,7 @@ class Node {
   pid_t pid() const { return pid_; }
 
   // Waits until the flow is in `state`, or has finished; what it then is. Fails the test after
-  // ten seconds.
+  // thirty seconds.
   dataplane::v1::FlowInfo WaitFor(control::FlowSlot flow, dataplane::v1::FlowState state);
 
   void Kill(int signal);
@@ -67,7 +67,7 @@ class NodePair {
   void Program(uint32_t slot, bool ipv6, dataplane::v1::FlowSpec spec);
   // Waits for the proof on both ends, then arms.
   void Arm(uint32_t slot);
-  // Waits until the sender has finished by itself and all packets, or none for 300 ms, are in;
+  // Waits until the sender has finished by itself and all packets, or none for 2 s, are in;
   // stops the receiver.
   void Finish(uint32_t slot);
 

@@ -164,6 +164,16 @@ class Node:
         assert answer.code == 0, answer.text
         return answer.json.get("records", [])
 
+    def wait_for_running(self, sessions: int = 1) -> None:
+        """Until so many sessions of this node exchange packets."""
+
+        def running():
+            answer = self.weir("sessions", "--active", "--json")
+            states = [session["state"] for session in answer.json.get("sessions", [])] if answer.code == 0 else []
+            return states.count("running") >= sessions
+
+        wait_for(running, f"{sessions} running sessions of {self.name}", interval_s=0.1)
+
     def test_arguments(self, server: "Node", direction: str, rate: str, duration: str, payload, ip: int, *more) -> list:
         plaintext = () if server.api_tls else ("--plaintext",)
         return [

@@ -76,7 +76,7 @@ def test_missing_hugepages(lab):
 def test_port_that_vanishes(lab):
     server, client = bridged_pair(lab, "af_packet")
     test = client.start_test("test", server)
-    wait_for(lambda: server.info().get("sessions_active"), "the session")
+    server.wait_for_running()
     lab.namespace("a").run("ip", "link", "delete", "data")
     assert server.dataplane.wait() == PORT_VANISHED
     assert "data" in server.dataplane.stderr

@@ -22,8 +22,8 @@ def server_and_two_clients(lab):
 
 def test_two_sessions_do_not_disturb_each_other_and_a_third_is_refused(server_and_two_clients):
     server, first, second = server_and_two_clients
-    tests = [client.start_test("test", server, "down", rate="10M", duration="4s") for client in (first, second)]
-    wait_for(lambda: server.info().get("sessions_active") == 2, "both sessions")
+    tests = [client.start_test("test", server, "down", rate="10M", duration="5s") for client in (first, second)]
+    server.wait_for_running(2)
     third = first.weir(*first.test_arguments(server, "down", "10M", "1s", 1000, 4))
     assert third.code == REFUSED
     assert "link_budget" in third.text

@@ -102,18 +102,18 @@ def test_client_killed_in_the_middle_of_a_test(lab):
 
 def test_first_signal_drains_control_second_ends_it(lab):
     server, client = memif_pair(lab)
-    test = client.start_test("test", server, duration="3s")
-    wait_for(lambda: server.info().get("sessions_active"), "the session to run")
+    test = client.start_test("test", server, duration="5s")
+    server.wait_for_running()
     server.control.signal(signal.SIGTERM)
+    wait_for(lambda: server.info().get("draining"), "control to drain")
     refused = client.weir(*client.test_arguments(server, "down", "1M", "1s", 1000, 4))
     assert refused.code in (3, 4), refused.text  # No new session.
     assert test.wait() == 0, test.stdout + test.stderr  # The running one finishes.
     assert server.control.wait() == 0
 
     client.start_test("endless", server.start_control() and server, duration="20s")
-    wait_for(lambda: server.info().get("sessions_active"), "the session to run")
+    server.wait_for_running()
     server.control.signal(signal.SIGTERM)
-    time.sleep(0.2)
-    assert server.control.running()
+    wait_for(lambda: server.info().get("draining"), "control to drain")
     server.control.signal(signal.SIGTERM)
-    server.control.wait(5)
+    assert server.control.wait() == 1
