@@ -1,5 +1,5 @@
-// What the packet-engine benchmarks share: a flow between two documentation addresses, and
-// packets of it as a port would deliver them.
+// What the packet-engine benchmarks share: flows between two documentation addresses, and packets
+// of them as they lie in a port's pool.
 #ifndef WEIR_BENCH_ENGINE_FIXTURE_H_
 #define WEIR_BENCH_ENGINE_FIXTURE_H_
 
@@ -7,7 +7,10 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "dataplane/flow/flow_spec.h"
@@ -17,15 +20,17 @@ namespace weir::bench {
 
 inline constexpr rte_ether_addr kSenderMac = {{2, 0, 0, 0, 0, 1}};
 inline constexpr rte_ether_addr kReceiverMac = {{2, 0, 0, 0, 0, 2}};
-inline constexpr uint32_t kReceiverSlot = 1;
 
-inline dataplane::FlowSpec SenderSpec(uint32_t udp_payload) {
+// Flow `slot`: each has a 5-tuple and a cookie of its own.
+inline dataplane::FlowSpec SenderSpec(uint32_t udp_payload, uint32_t slot = 1) {
   dataplane::FlowSpec spec;
-  spec.slot = 1;
+  spec.slot = slot;
   spec.generation = 1;
-  spec.local = {dataplane::IpAddress::FromText("192.0.2.1"), 4000};
-  spec.remote = {dataplane::IpAddress::FromText("192.0.2.2"), 5000};
-  spec.cookie = wire::MakeCookie(kReceiverSlot, 0x1122334455);
+  spec.local = {dataplane::IpAddress::FromText("192.0.2.1"),
+                static_cast<uint16_t>(4000 + slot / 1024)};
+  spec.remote = {dataplane::IpAddress::FromText("192.0.2.2"),
+                 static_cast<uint16_t>(5000 + slot % 1024)};
+  spec.cookie = wire::MakeCookie(slot, 0x1122334455);
   spec.rate_max = true;
   spec.sizes = {{udp_payload, 1}};
   spec.duration_ns = dataplane::kMaxDurationNs;
@@ -33,43 +38,45 @@ inline dataplane::FlowSpec SenderSpec(uint32_t udp_payload) {
   return spec;
 }
 
-inline dataplane::FlowSpec ReceiverSpec() {
-  dataplane::FlowSpec spec = SenderSpec(wire::kMinUdpPayload);
+inline dataplane::FlowSpec ReceiverSpec(uint32_t slot = 1) {
+  dataplane::FlowSpec spec = SenderSpec(wire::kMinUdpPayload, slot);
   std::swap(spec.local, spec.remote);
-  spec.slot = kReceiverSlot;
   return spec;
 }
 
-// mbufs over heap buffers, for code that only reads or stamps frames: no EAL, no pool.
+// mbufs with their buffers behind them, one after the other as in a mempool, for code that only
+// reads or stamps frames: no EAL, no pool.
 class FrameArray {
  public:
-  FrameArray(size_t count, uint32_t udp_payload)
-      : size_(SenderSpec(udp_payload), udp_payload, kSenderMac, kReceiverMac, 0), frames_(count) {
-    for (Frame& frame : frames_) {
-      frame.buffer.resize(dataplane::kPayloadOffset + udp_payload + 64);
-      uint8_t* payload = frame.buffer.data() + dataplane::kPayloadOffset;
-      size_.WriteHeaders(payload);
-      frame.mbuf.buf_addr = frame.buffer.data();
-      frame.mbuf.data_off = static_cast<uint16_t>(dataplane::kPayloadOffset - size_.header_bytes());
-      frame.mbuf.data_len = static_cast<uint16_t>(size_.frame_bytes());
-      frame.mbuf.pkt_len = size_.frame_bytes();
+  explicit FrameArray(size_t count)
+      : mbufs_(count), memory_(std::aligned_alloc(64, count * kElementBytes)) {
+    if (memory_ == nullptr) throw std::bad_alloc();
+    for (size_t i = 0; i < count; ++i) {
+      uint8_t* const element = static_cast<uint8_t*>(memory_) + i * kElementBytes;
+      mbufs_[i] = new (element) rte_mbuf{};
+      mbufs_[i]->buf_addr = element + sizeof(rte_mbuf);
+      mbufs_[i]->buf_len = kBufferBytes;
     }
   }
+  ~FrameArray() { std::free(memory_); }
+  FrameArray(const FrameArray&) = delete;
+  FrameArray& operator=(const FrameArray&) = delete;
 
-  const dataplane::PacketTemplate& size() const { return size_; }
-  size_t count() const { return frames_.size(); }
-  rte_mbuf* mbuf(size_t index) { return &frames_[index].mbuf; }
+  size_t count() const { return mbufs_.size(); }
+  rte_mbuf** mbufs() { return mbufs_.data(); }
+  rte_mbuf* mbuf(size_t index) { return mbufs_[index]; }
   uint8_t* payload(size_t index) {
-    return frames_[index].buffer.data() + dataplane::kPayloadOffset;
+    return static_cast<uint8_t*>(mbufs_[index]->buf_addr) + dataplane::kPayloadOffset;
   }
 
  private:
-  struct Frame {
-    std::vector<uint8_t> buffer;
-    rte_mbuf mbuf{};
-  };
-  dataplane::PacketTemplate size_;
-  std::vector<Frame> frames_;
+  // As a pool for 1500-byte packets: odd in cache lines, so that elements spread over the sets.
+  static constexpr size_t kBufferBytes = 1728;
+  static constexpr size_t kElementBytes = sizeof(rte_mbuf) + kBufferBytes;
+  static_assert(kElementBytes % 128 == 64);
+
+  std::vector<rte_mbuf*> mbufs_;
+  void* memory_;
 };
 
 }  // namespace weir::bench

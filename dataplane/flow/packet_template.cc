@@ -4,6 +4,7 @@
 #include <rte_udp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "dataplane/slowpath/checksum.h"
@@ -76,6 +77,14 @@ uint16_t UdpChecksum(const FlowSpec& spec, const rte_udp_hdr& udp, uint64_t cook
   return checksum == 0 ? 0xFFFF : checksum;  // 0 would say there is none.
 }
 
+// Two templates alive at the same time never share one.
+uint32_t NextId() {
+  static std::atomic<uint32_t> last{0};
+  uint32_t id = 0;
+  while (id == 0) id = ++last;
+  return id;
+}
+
 }  // namespace
 
 void WriteFiller(uint8_t* to, size_t length) {
@@ -114,6 +123,17 @@ PacketTemplate::PacketTemplate(const FlowSpec& spec, uint32_t udp_payload,
   at += sizeof(packet);
   copy_long_ = at > bytes_ + kShortCopy;
   WriteFiller(at, static_cast<size_t>(bytes_ + sizeof(bytes_) - at));
+
+  id_ = NextId();
+  rte_mbuf mbuf{};
+  mbuf.data_off = static_cast<uint16_t>(kPayloadOffset - header_bytes_);
+  mbuf.refcnt = 1;
+  mbuf.nb_segs = 1;
+  mbuf.port = RTE_MBUF_PORT_INVALID;
+  mbuf.data_len = static_cast<uint16_t>(frame_bytes_);
+  mbuf.pkt_len = frame_bytes_;
+  mbuf.hash.usr = id_;
+  std::memcpy(mbuf_fields_, &mbuf.rearm_data, sizeof(mbuf_fields_));
 }
 
 }  // namespace weir::dataplane

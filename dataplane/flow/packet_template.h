@@ -3,6 +3,7 @@
 #define WEIR_DATAPLANE_FLOW_PACKET_TEMPLATE_H_
 
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,16 @@ class PacketTemplate {
   PacketTemplate(const FlowSpec& spec, uint32_t udp_payload, const rte_ether_addr& source,
                  const rte_ether_addr& destination, uint16_t vlan);
 
+  // Makes an mbuf of a TxPool a packet of this template, but for what StampPacket writes.
+  // Returns its payload. A buffer that last carried this same template still has its headers:
+  // with one flow on a queue a packet costs the bytes that differ.
+  uint8_t* Prepare(rte_mbuf* mbuf) const {
+    uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    if (mbuf->hash.usr != id_) WriteHeaders(payload);
+    std::memcpy(&mbuf->rearm_data, mbuf_fields_, sizeof(mbuf_fields_));
+    return payload;
+  }
+
   // Writes the headers and the cookie of this flow in front of and into the payload at
   // `payload`. May write up to 31 bytes of filler behind them, the same that lie there.
   void WriteHeaders(uint8_t* payload) const {
@@ -45,6 +56,15 @@ class PacketTemplate {
  private:
   static constexpr size_t kShortCopy = 64;
 
+  // An mbuf from data_off to hash: its place in the buffer, its lengths, no offloads, and in
+  // hash.usr, which no driver reads or writes on transmit, the template's id.
+  static constexpr size_t kMbufFieldBytes = 32;
+  static_assert(offsetof(rte_mbuf, hash.usr) + sizeof(uint32_t) -
+                    offsetof(rte_mbuf, rearm_data) ==
+                kMbufFieldBytes);
+
+  alignas(16) uint8_t mbuf_fields_[kMbufFieldBytes];
+  uint32_t id_;  // Never 0, which a fresh mbuf has.
   uint32_t header_bytes_;
   uint32_t frame_bytes_;
   uint32_t ip_bytes_;

@@ -114,13 +114,10 @@ Status InterfaceUp(const std::string& name, bool xdp, UndoRecord& undo) {
   return Ok{};
 }
 
-Status InterfaceDown(const std::string& name, UndoRecord& undo) {
-  auto interface = KernelInterface::Open(name);
-  if (!interface.ok()) {
-    undo.Remove();
-    return Ok{};
-  }
-  Status status = DetachXdpProgram(name, interface->index(), Foreign::kLeave);
+namespace {
+
+Status Restore(const std::string& name, const KernelInterface& interface, UndoRecord& undo) {
+  Status status = DetachXdpProgram(name, interface.index(), Foreign::kLeave);
   if (!status.ok()) return status;
   Handle handle(name);
   const auto before = undo.Load();
@@ -137,6 +134,18 @@ Status InterfaceDown(const std::string& name, UndoRecord& undo) {
     return Failed(name, "leave promiscuous mode");
   }
   if (was("up", "off") && !handle.SetFlag(IFF_UP, false)) return Failed(name, "set it down again");
+  return Ok{};
+}
+
+}  // namespace
+
+Status InterfaceDown(const std::string& name, UndoRecord& undo) {
+  auto interface = KernelInterface::Open(name);
+  if (interface.ok()) {
+    Status status = Restore(name, *interface, undo);
+    // An interface that vanishes meanwhile takes all that was to be restored with it.
+    if (!status.ok() && interface->Exists()) return status;
+  }
   undo.Remove();
   return Ok{};
 }

@@ -65,7 +65,14 @@ uint32_t KernelInterface::Flags() const {
 bool KernelInterface::Up() const { return (Flags() & IFF_UP) != 0; }
 
 bool KernelInterface::Running() const {
-  return (Flags() & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+  const uint16_t flags = Flags();
+  if ((flags & IFF_UP) == 0) return false;
+  // The carrier itself: the kernel tells IFF_RUNNING of it up to a second later.
+  ethtool_value link{ETHTOOL_GLINK, 0};
+  ifreq request = Request(name_);
+  request.ifr_data = reinterpret_cast<char*>(&link);
+  if (ioctl(fd_, SIOCETHTOOL, &request) == 0) return link.data != 0;
+  return (flags & IFF_RUNNING) != 0;
 }
 
 uint16_t KernelInterface::Mtu() const {

@@ -2,6 +2,7 @@
 #ifndef WEIR_DATAPLANE_RX_DELAY_H_
 #define WEIR_DATAPLANE_RX_DELAY_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -17,51 +18,74 @@ class DelayTracker {
   static constexpr int64_t kPlausibleNs = 2'000'000'000;
   static constexpr int64_t kBaseMarginNs = 1'000'000;
 
-  // send_low: low 32 bits of the send time; receive_ns: full width; clock_offset: receiver's
+  // Packets that came at one time, in the order they came; `count` of at least 1.
+  // send_low: low 32 bits of each send time; receive_ns: full width; clock_offset: receiver's
   // minus sender's clock to within 2 s (from the beacon; 0 until one came).
-  void Add(uint32_t send_low, uint64_t receive_ns, int64_t clock_offset,
+  void Add(const uint32_t* send_low, uint32_t count, uint64_t receive_ns, int64_t clock_offset,
            shm::LogHistogram* histogram) {
-    const auto receive_low = static_cast<uint32_t>(receive_ns);
-    const uint32_t transit = receive_low - send_low;
-    const int64_t delay =
-        clock_offset + int64_t{static_cast<int32_t>(transit - static_cast<uint32_t>(clock_offset))};
-    if (count_ == 0) {
+    // Each delay is clock_offset plus a difference that fits 32 bits.
+    const auto offset_low = static_cast<uint32_t>(clock_offset);
+    const uint32_t origin = static_cast<uint32_t>(receive_ns) - offset_low;
+    if (first_) [[unlikely]] {
+      first_ = false;
+      last_transit_ = static_cast<uint32_t>(receive_ns) - send_low[0];
+      const int64_t delay = clock_offset + static_cast<int32_t>(origin - send_low[0]);
       if (delay < 0 || delay > kPlausibleNs) base_ = delay - kBaseMarginNs;
-    } else {
-      AddJitter(static_cast<int32_t>(transit - last_transit_));
     }
-    last_transit_ = transit;
-    ++count_;
-    sum_ += delay - base_;
-    if (delay < min_) min_ = delay;
-    if (delay > max_) max_ = delay;
-    if (histogram != nullptr) {
-      histogram->Add(delay > base_ ? static_cast<uint64_t>(delay - base_) : 0);
+
+    int32_t low = std::numeric_limits<int32_t>::max();
+    int32_t high = std::numeric_limits<int32_t>::min();
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      const auto difference = static_cast<int32_t>(origin - send_low[i]);
+      low = std::min(low, difference);
+      high = std::max(high, difference);
+      sum += difference;
+    }
+    min_ = std::min(min_, clock_offset + low);
+    max_ = std::max(max_, clock_offset + high);
+    sum_ += sum + static_cast<int64_t>(count) * (clock_offset - base_);
+
+    AddJitter(send_low, count, static_cast<uint32_t>(receive_ns));
+    if (histogram == nullptr) return;
+    const int64_t above_base = clock_offset - base_;
+    for (uint32_t i = 0; i < count; ++i) {
+      const int64_t delay = above_base + static_cast<int32_t>(origin - send_low[i]);
+      histogram->Add(static_cast<uint64_t>(std::max<int64_t>(delay, 0)));
     }
   }
 
-  uint64_t count() const { return count_; }
   int64_t base() const { return base_; }
-  int64_t min() const { return count_ == 0 ? 0 : min_; }
-  int64_t max() const { return count_ == 0 ? 0 : max_; }
-  int64_t sum() const { return sum_; }
+  int64_t min() const { return first_ ? 0 : min_; }
+  int64_t max() const { return first_ ? 0 : max_; }
+  int64_t sum() const { return sum_; }  // Of the delays, each with base() subtracted.
   uint64_t jitter_x16() const { return jitter_x16_; }
 
  private:
-  // RFC 3550 section 6.4.1 and appendix A.8: J += (|D| - J) / 16, J kept times 16.
-  void AddJitter(int32_t difference) {
-    const uint64_t magnitude = difference < 0 ? static_cast<uint64_t>(-int64_t{difference})
-                                              : static_cast<uint64_t>(difference);
-    jitter_x16_ += magnitude - ((jitter_x16_ + 8) >> 4);
+  // RFC 3550 section 6.4.1 and appendix A.8: J += (|D| - J) / 16, J kept times 16. The first
+  // packet of a flow differs from itself by 0, which leaves J at 0.
+  void AddJitter(const uint32_t* send_low, uint32_t count, uint32_t receive_low) {
+    uint64_t jitter = jitter_x16_;
+    uint32_t last = last_transit_;
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t transit = receive_low - send_low[i];
+      const auto difference = static_cast<int32_t>(transit - last);
+      const auto magnitude =
+          static_cast<uint32_t>(difference < 0 ? -int64_t{difference} : int64_t{difference});
+      jitter += magnitude - ((jitter + 8) >> 4);
+      last = transit;
+    }
+    jitter_x16_ = jitter;
+    last_transit_ = last;
   }
 
-  uint64_t count_ = 0;
-  int64_t base_ = 0;
   int64_t min_ = std::numeric_limits<int64_t>::max();
   int64_t max_ = std::numeric_limits<int64_t>::min();
   int64_t sum_ = 0;
   uint64_t jitter_x16_ = 0;
+  int64_t base_ = 0;
   uint32_t last_transit_ = 0;
+  bool first_ = true;  // No packet yet.
 };
 
 }  // namespace weir::dataplane

@@ -13,16 +13,19 @@ namespace weir::dataplane {
 
 class RxTable;
 
-inline constexpr uint16_t kRxBurst = 64;
-
 // Written by the worker.
 struct RxDrops {
   uint64_t unknown = 0;  // Belongs to no session.
   uint64_t malformed = 0;
 };
 
-// Measures and frees the test packets of `mbufs[0..count)`; frames for the main lcore are moved
-// to `punted` (room for kRxBurst), which the caller now owns. Returns how many those are.
+// Measures the test packets of `mbufs[0..count)`, count at most kRxBurst. Moves the frames for
+// the main lcore to `punted` (room for kRxBurst) and the others to the front of `mbufs`, in
+// order. Returns how many were punted. Frees nothing.
+uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
+                      uint64_t now_ns, RxDrops* drops, rte_mbuf** punted);
+
+// The same, and frees what it did not punt; the caller then owns what is in `punted`.
 uint16_t ReceiveBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted);
 

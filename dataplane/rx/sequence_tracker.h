@@ -43,12 +43,26 @@ class SequenceTracker {
   }
 
   Verdict Track(uint64_t sequence, HoleWindow& holes) {
-    if (sequence == next_ && holes_ == 0) [[likely]] {
+    if (sequence == next_) [[likely]] {
+      if (holes_ != 0) Reuse(sequence, holes);
       ++next_;
       ++packets_;
       return Verdict::kInOrder;
     }
     return TrackSlow(sequence, holes);
+  }
+
+  // True if these are the next `count` numbers (low 32 bits) and no number is missing in the
+  // window: then TrackInOrder(count) does what Track would do one by one.
+  bool InOrder(const uint32_t* sequences, uint32_t count) const {
+    uint32_t difference = holes_ != 0;
+    const auto expected = static_cast<uint32_t>(next_);
+    for (uint32_t i = 0; i < count; ++i) difference |= sequences[i] ^ (expected + i);
+    return difference == 0;
+  }
+  void TrackInOrder(uint32_t count) {
+    next_ += count;
+    packets_ += count;
   }
 
   uint64_t next() const { return next_; }
@@ -101,11 +115,15 @@ class SequenceTracker {
         ++holes_;
       }
     }
-    if (holes_ != 0 && holes.Test(sequence)) {
-      holes.Clear(sequence);
-      --holes_;
-    }
+    if (holes_ != 0) Reuse(sequence, holes);
     next_ = sequence + 1;
+  }
+
+  // The bit of a number that just came held one that now leaves the window.
+  void Reuse(uint64_t sequence, HoleWindow& holes) {
+    if (!holes.Test(sequence)) return;
+    holes.Clear(sequence);
+    --holes_;
   }
 
   uint64_t next_ = 0;

@@ -38,6 +38,7 @@ std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes) {
 TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
                uint64_t tsc_hz)
     : paced_(spec.rate_bps != 0),
+      saturated_(!paced_ && templates.size() == 1),
       count_unsent_(!spec.rate_max),
       slot_(spec.slot),
       cap_bytes_(spec.cap_bytes),
@@ -50,6 +51,7 @@ TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate
     intervals_.push_back(PaceInterval(size.ip_bytes(), spec.rate_bps, tsc_hz));
   }
   for (uint8_t size : cycle_) cycle_interval_ += intervals_[size];
+  saturated_limit_ = std::min(packet_limit_, cap_bytes_ / templates_.front().ip_bytes());
   counters_.generation = spec.generation;
   counters_.worker = worker;
 }
@@ -80,10 +82,42 @@ uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
     GiveUpUntil(pacer_.At(now));
     if (!open) return 0;
   }
+  if (saturated_) return SendSaturated(queue, now, clock);
   Plan plan;
   PlanBurst(now, &plan);
   if (plan.count == 0) return 0;
   return Transmit(queue, now, clock, plan);
+}
+
+uint32_t TxFlow::SendSaturated(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock) {
+  const uint64_t left = saturated_limit_ - counters_.packets;
+  if (left == 0) [[unlikely]] {
+    Finish(counters_.packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
+    return 0;
+  }
+  const auto count = static_cast<uint32_t>(std::min<uint64_t>(left, kTxSaturatedBurst));
+  const PacketTemplate& size = templates_.front();
+  const uint64_t stamp_ns = clock.ToNs(now_tsc);
+  rte_mbuf* mbufs[kTxSaturatedBurst];
+  uint32_t sent = 0;
+  if (rte_mempool_get_bulk(queue.pool, reinterpret_cast<void**>(mbufs), count) == 0) [[likely]] {
+    auto sequence = static_cast<uint32_t>(counters_.packets);
+    for (uint32_t i = 0; i < count; ++i) {
+      StampPacket(size.Prepare(mbufs[i]), sequence++, static_cast<uint32_t>(stamp_ns));
+    }
+    sent = rte_eth_tx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(count));
+    if (sent < count) rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
+  }
+  if (sent != 0) {
+    if (counters_.packets == 0) counters_.first_ns = stamp_ns;
+    counters_.last_ns = stamp_ns;
+    counters_.packets += sent;
+    counters_.bytes += uint64_t{sent} * size.ip_bytes();
+    counters_.frame_bytes += uint64_t{sent} * size.wire_frame_bytes();
+  }
+  counters_.rejected += count - sent;  // They keep their numbers.
+  dirty_ = true;
+  return sent;
 }
 
 // Chooses the packets that are due and allowed, and moves the deadline behind them.
@@ -115,18 +149,13 @@ uint32_t TxFlow::Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLin
   rte_mbuf* mbufs[kTxBurst];
   uint32_t ready = 0;
   uint64_t stamp_ns = clock.ToNs(now_tsc);
+  // A full burst was due: the flow is behind, and the clock is read once for all of it.
+  const bool stamp_each = paced_ && plan.count < kTxBurst;
   if (rte_mempool_get_bulk(queue.pool, reinterpret_cast<void**>(mbufs), plan.count) == 0) {
     auto sequence = static_cast<uint32_t>(counters_.packets);
     for (; ready < plan.count; ++ready) {
-      rte_mbuf* mbuf = mbufs[ready];
-      const PacketTemplate& size = templates_[plan.size[ready]];
-      uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
-      mbuf->data_off = static_cast<uint16_t>(kPayloadOffset - size.header_bytes());
-      mbuf->data_len = static_cast<uint16_t>(size.frame_bytes());
-      mbuf->pkt_len = size.frame_bytes();
-      mbuf->ol_flags = 0;
-      size.WriteHeaders(payload);
-      if (paced_) stamp_ns = clock.ToNs(ReadTsc());
+      uint8_t* payload = templates_[plan.size[ready]].Prepare(mbufs[ready]);
+      if (stamp_each) stamp_ns = clock.ToNs(ReadTsc());
       StampPacket(payload, sequence++, static_cast<uint32_t>(stamp_ns));
     }
   }

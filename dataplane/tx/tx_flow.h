@@ -16,7 +16,8 @@
 
 namespace weir::dataplane {
 
-inline constexpr uint32_t kTxBurst = 32;
+inline constexpr uint32_t kTxBurst = 32;           // Packets a burst when paced.
+inline constexpr uint32_t kTxSaturatedBurst = 64;  // And when sending as fast as it goes.
 
 // Written by the main lcore, read by the worker before each burst. It is closed until the
 // receiver's first feedback, and closes by itself: when the main lcore no longer extends
@@ -68,6 +69,8 @@ class TxFlow {
   };
 
   void Start(uint64_t now_tsc);
+  // One size, unpaced: nothing to plan.
+  uint32_t SendSaturated(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock);
   void PlanBurst(uint64_t now_tsc, Plan* plan);
   uint32_t Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
                     const Plan& plan);
@@ -86,6 +89,7 @@ class TxFlow {
   uint32_t cycle_at_ = 0;
   bool started_ = false;
   bool paced_;
+  bool saturated_;  // Unpaced packets of one size.
   bool count_unsent_;
   bool dirty_ = true;
   v1::EndReason reason_ = v1::END_NONE;
@@ -94,6 +98,7 @@ class TxFlow {
   const uint32_t slot_;
   const uint64_t cap_bytes_;
   const uint64_t packet_limit_;
+  uint64_t saturated_limit_ = 0;  // Packets the two above allow, of one size.
   const uint64_t duration_cycles_;
   const uint64_t max_lag_cycles_;
   std::vector<PacketTemplate> templates_;  // One per size.

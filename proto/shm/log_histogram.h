@@ -22,10 +22,10 @@ struct LogHistogram {
   // Values below kSubBuckets have a bucket each; above, the exponent selects a row of
   // kSubBuckets and the bits behind the leading one the bucket in it.
   static constexpr uint32_t BucketOf(uint64_t value) {
-    if (value < kSubBuckets) return static_cast<uint32_t>(value);
-    if (value >> kMaxBits != 0) return kBuckets - 1;
-    const uint32_t shift = static_cast<uint32_t>(std::bit_width(value)) - 1 - kSubBucketBits;
-    return (shift + 1) * kSubBuckets + static_cast<uint32_t>((value >> shift) & (kSubBuckets - 1));
+    value = std::min(value, (uint64_t{1} << kMaxBits) - 1);
+    const uint32_t shift =
+        static_cast<uint32_t>(std::bit_width(value | kSubBuckets)) - 1 - kSubBucketBits;
+    return shift * kSubBuckets + static_cast<uint32_t>(value >> shift);
   }
 
   // Smallest value of a bucket.

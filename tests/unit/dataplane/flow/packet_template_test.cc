@@ -46,6 +46,15 @@ struct Case {
   uint32_t payload;
 };
 
+void ExpectSame(const TestFrame& plain, const TestFrame& classified) {
+  EXPECT_EQ(classified.frame_class, FrameClass::kTest);
+  EXPECT_EQ(plain.frame_class, classified.frame_class);
+  EXPECT_EQ(plain.is_v4, classified.is_v4);
+  EXPECT_EQ(plain.ip_bytes, classified.ip_bytes);
+  EXPECT_EQ(plain.key, classified.key);
+  EXPECT_EQ(plain.packet, classified.packet);
+}
+
 class TemplateTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(TemplateTest, EveryPacketHasValidChecksumsAndIsClassified) {
@@ -77,6 +86,42 @@ TEST_P(TemplateTest, EveryPacketHasValidChecksumsAndIsClassified) {
     ASSERT_EQ(uint32_t{found.packet->sequence}, sequence);
     ASSERT_EQ(uint32_t{found.packet->send_time}, time);
     ASSERT_EQ(found.ip_bytes, size.ip_bytes());
+
+    TestFrame plain;
+    ASSERT_TRUE(IsPlainTestPacket(&mbuf, vlan, &plain));
+    ASSERT_EQ(plain.is_v4, v4);
+    ExpectSame(plain, found);
+    ASSERT_FALSE(IsPlainTestPacket(&mbuf, static_cast<uint16_t>(vlan + 1), &plain));
+  }
+}
+
+// A buffer that comes back from the pool with another template's packet in it, or its own.
+TEST_P(TemplateTest, PreparesABufferWhateverItCarriedBefore) {
+  const auto [v4, vlan, payload] = GetParam();
+  const FlowSpec spec = Spec(v4);
+  FlowSpec other = spec;
+  other.cookie ^= 0x55;
+  other.remote.port ^= 0x55;
+  const PacketTemplate size(spec, payload, kSource, kDestination, vlan);
+  const PacketTemplate other_size(other, payload, kSource, kDestination, vlan);
+
+  std::vector<uint8_t> buffer(kPayloadOffset + payload + 64);
+  WriteFiller(buffer.data() + kPayloadOffset + 18, buffer.size() - kPayloadOffset - 18);
+  rte_mbuf mbuf{};
+  mbuf.buf_addr = buffer.data();
+  uint32_t sequence = 0;
+  for (const PacketTemplate* next : {&size, &size, &other_size, &size}) {
+    uint8_t* at = next->Prepare(&mbuf);
+    StampPacket(at, ++sequence, 77);
+    const TestFrame found = Classify(&mbuf, vlan);
+    ASSERT_EQ(found.frame_class, FrameClass::kTest);
+    ASSERT_EQ(uint64_t{found.packet->cookie}, next == &size ? spec.cookie : other.cookie);
+    ASSERT_EQ(uint32_t{found.packet->sequence}, sequence);
+    ASSERT_EQ(mbuf.refcnt, 1);
+    ASSERT_EQ(mbuf.nb_segs, 1);
+    ASSERT_EQ(mbuf.pkt_len, next->frame_bytes());
+    const std::vector<uint8_t> expected = Build(*next, payload, sequence, 77);
+    ASSERT_EQ(std::memcmp(rte_pktmbuf_mtod(&mbuf, void*), expected.data(), expected.size()), 0);
   }
 }
 
@@ -93,10 +138,10 @@ TEST_P(TemplateTest, ReceiverOfTheReverseSpecMatches) {
   mbuf.data_len = static_cast<uint16_t>(frame.size());
   mbuf.pkt_len = static_cast<uint32_t>(frame.size());
   const TestFrame found = Classify(&mbuf, vlan);
-  EXPECT_TRUE(flow.Matches(found.packet->cookie, found.ips, found.ip_pair_bytes, found.ports));
-  EXPECT_FALSE(flow.Matches(found.packet->cookie ^ 1, found.ips, found.ip_pair_bytes, found.ports));
+  EXPECT_TRUE(flow.Matches(found.packet->cookie, found.key, found.is_v4));
+  EXPECT_FALSE(flow.Matches(found.packet->cookie ^ 1, found.key, found.is_v4));
   frame[frame.size() - payload - 8] ^= 1;  // The source port.
-  EXPECT_FALSE(flow.Matches(found.packet->cookie, found.ips, found.ip_pair_bytes, found.ports));
+  EXPECT_FALSE(flow.Matches(found.packet->cookie, found.key, found.is_v4));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TemplateTest,
@@ -126,6 +171,10 @@ TEST(Classify, SurvivesEveryTruncationAndByteFlip) {
       const TestFrame found = Classify(&mbuf, 0);
       if (length < frame.size()) {
         ASSERT_NE(found.frame_class, FrameClass::kTest);
+      }
+      TestFrame plain;
+      if (IsPlainTestPacket(&mbuf, 0, &plain)) {
+        ExpectSame(plain, found);
       }
     }
   }
