@@ -25,7 +25,7 @@ from harness.progress import Progress
 from harness.row import Row, Settings
 from harness.sweep import PACKAGES as SWEEP_PACKAGES
 from harness.sweep import PROGRAMS as SWEEP_PROGRAMS
-from harness.sweep import measure_sweeps
+from harness.sweep import SWEEPS, Plot
 from rows import ROWS
 
 # Of one row: a program that does not start or answer, or says something else than it should.
@@ -128,31 +128,45 @@ def run_row(row: Row, settings: Settings) -> dict:
     return report.as_json(row, outcome, noise)
 
 
-def run(options: argparse.Namespace) -> int:
-    progress = Progress(len(options.rows))
-    found: list[dict] = []
-    failed = False
+def measure_rows(options: argparse.Namespace, progress: Progress) -> list[dict]:
+    """Those that could be measured; says why of the others."""
+    found = []
     for row in options.rows:
         progress.begin(row.name)
         try:
             found.append(run_row(row, settings_of(row, options, progress)))
         except FAILURES as error:
-            failed = True
             progress.say(f"{row.name} was not measured: {error}")
-    sweeps = []
-    if options.html:
-        progress.begin("plots")
-        require_programs(SWEEP_PROGRAMS)
-        row = dataclasses.replace(ROWS[0], rounds=3, seconds=1, quick_rounds=1, quick_seconds=1)
-        sweeps = measure_sweeps(settings_of(row, options, progress))
+    return found
+
+
+def measure_plots(options: argparse.Namespace, progress: Progress) -> list[Plot]:
+    sizes_of_rounds = dataclasses.replace(ROWS[0], rounds=3, seconds=1, quick_rounds=1, quick_seconds=1)
+    found = []
+    for sweep in SWEEPS:
+        progress.begin("plot")
+        try:
+            require_programs(SWEEP_PROGRAMS)
+            found.append(sweep(settings_of(sizes_of_rounds, options, progress)))
+        except FAILURES as error:
+            progress.say(f"a plot was not measured: {error}")
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    sweeps = SWEEPS if options.html else ()
+    progress = Progress(len(options.rows) + len(sweeps))
+    rows = measure_rows(options, progress)
     progress.clear()
-    if found:
-        print(report.table(found))
+    if rows:
+        print(report.table(rows), flush=True)
     if options.json:
-        report.write_json(options.json, found)
+        report.write_json(options.json, rows)
+    plots = measure_plots(options, progress) if options.html else []
+    progress.clear()
     if options.html:
-        write_page(options.html, found, sweeps)
-    return NOT_MEASURED if failed else OK
+        write_page(options.html, rows, plots)
+    return OK if len(rows) == len(options.rows) and len(plots) == len(sweeps) else NOT_MEASURED
 
 
 def interrupt(*_) -> None:

@@ -124,6 +124,5 @@ def require_packages(names) -> None:
     if not names or not shutil.which("dpkg-query"):
         return
     command = 'set -euo pipefail; . deploy/lib.sh; install_packages <(printf "%s\\n" "$@")'
-    installed = subprocess.run(["bash", "-c", command, "bench/run", *names], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    if installed.returncode != 0:
-        raise BenchError(f"cannot install the Debian package(s) {', '.join(names)}:\n{installed.stderr.strip()}")
+    if subprocess.run(["bash", "-c", command, "bench/run", *names], cwd=ROOT, stdout=subprocess.DEVNULL).returncode != 0:
+        raise BenchError(f"cannot install all of the Debian packages {', '.join(names)}, see above")

@@ -1,5 +1,6 @@
 """What the page's plots show: the generator's throughput against packet size and against flows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.row import Settings, quantile
@@ -27,34 +28,35 @@ class Plot:
     series: list[Series]
 
 
-def measure_sweeps(settings: Settings) -> list[Plot]:
-    """By turns at each point, the median of the rounds. --quick takes the ends and the middle."""
-    frames = FRAMES[::3] if settings.quick else FRAMES
+def rounds_at(settings: Settings, what: str, *sides: Callable[[], float]) -> list[float]:
+    """Each side's median at one point of a plot, by turns."""
+    found: list[list[float]] = [[] for _ in sides]
+    for turn in range(settings.rounds):
+        settings.progress(f"{what}: round {turn + 1} of {settings.rounds}")
+        for values, side in zip(found, sides):
+            values.append(side())
+    return [quantile(values, 0.5) for values in found]
+
+
+def sweep_sizes(settings: Settings) -> Plot:
+    frames = FRAMES[::3] if settings.quick else FRAMES  # The ends and the middle.
+    points = []
+    for frame in frames:
+        payload = frame - FRAME_OVER_PAYLOAD
+        points.append(rounds_at(settings, f"{frame} B frames", lambda: weir_generates(settings, payload),
+                                lambda: testpmd_generates(settings, payload)))  # fmt: skip
+    weir, peer = map(list, zip(*points))
+    return Plot("Throughput and packet size: one worker, null:", "frame size in bytes, FCS included", frames, "packets/s",
+                [Series("Weir, measured packets", weir), Series("dpdk-testpmd txonly", peer)])  # fmt: skip
+
+
+def sweep_flows(settings: Settings) -> Plot:
     flows = FLOWS[::2] if settings.quick else FLOWS
+    payload = FRAMES[0] - FRAME_OVER_PAYLOAD
+    weir = [rounds_at(settings, f"{count} flows", lambda: weir_generates(settings, payload, count))[0] for count in flows]
+    peer = rounds_at(settings, "the peer's one flow", lambda: testpmd_generates(settings, payload))
+    return Plot("Throughput and flows: 64 B frames, one worker, null:", "flows (5-tuples in random order)", flows, "packets/s",
+                [Series("Weir, measured packets", weir), Series("dpdk-testpmd txonly, one flow", peer * len(flows))])  # fmt: skip
 
-    def at(what: str, sides: list) -> list[float]:
-        found: list[list[float]] = [[] for _ in sides]
-        for turn in range(settings.rounds):
-            settings.progress(f"{what}: round {turn + 1} of {settings.rounds}")
-            for values, side in zip(found, sides):
-                values.append(side())
-        return [quantile(values, 0.5) for values in found]
 
-    by_size = [
-        at(f"{frame} B frames", [lambda: weir_generates(settings, frame - FRAME_OVER_PAYLOAD),
-                                 lambda: testpmd_generates(settings, frame - FRAME_OVER_PAYLOAD)])
-        for frame in frames
-    ]  # fmt: skip
-    by_flows = [
-        at(f"{count} flows", [lambda: weir_generates(settings, FRAMES[0] - FRAME_OVER_PAYLOAD, count)])[0]
-        for count in flows
-    ]
-    testpmd_one_flow = by_size[0][1]
-    return [
-        Plot("Throughput and packet size: one worker, null:", "frame size in bytes, FCS included", frames, "packets/s",
-             [Series("Weir, measured packets", [pair[0] for pair in by_size]),
-              Series("dpdk-testpmd txonly", [pair[1] for pair in by_size])]),
-        Plot("Throughput and flows: 64 B frames, one worker, null:", "flows (5-tuples in random order)", flows, "packets/s",
-             [Series("Weir, measured packets", by_flows),
-              Series("dpdk-testpmd txonly, one flow", [testpmd_one_flow] * len(flows))]),
-    ]  # fmt: skip
+SWEEPS = (sweep_sizes, sweep_flows)
