@@ -86,7 +86,7 @@ def test_table_json_and_page_of_the_cheapest_row(tmp_path):
     assert list(document) == ["rows"]
     (row,) = document["rows"]
     assert list(row)[: len(REQUIRED)] == list(REQUIRED)
-    assert (row["name"], row["unit"], row["peer"], row["rounds"]) == ("fill_loop", "ns/packet", "Store16Bytes", 2)
+    assert (row["name"], row["unit"], row["peer"], row["rounds"]) == ("fill_loop", "cycles/packet", "Store16Bytes", 2)
     assert row["weir_min"] <= row["weir"] <= row["weir_max"]
     assert row["peer_min"] <= row["peer_value"] <= row["peer_max"]
     assert row["ratio"] == pytest.approx(row["weir"] / row["peer_value"])
