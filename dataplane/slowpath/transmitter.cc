@@ -6,8 +6,8 @@
 #include <cstring>
 #include <string>
 
-#include "dataplane/slowpath/checksum.h"
 #include "dataplane/slowpath/headers.h"
+#include "dataplane/slowpath/udp_headers.h"
 
 namespace weir::dataplane {
 namespace {
@@ -17,8 +17,6 @@ constexpr unsigned kFrames = 4095;
 constexpr uint16_t kRoom = 2048;
 constexpr unsigned kCache = 128;
 constexpr uint16_t kMinFrame = 60;  // Without FCS.
-constexpr uint8_t kHopLimit = 64;
-constexpr uint16_t kDontFragment = 0x4000;
 
 }  // namespace
 
@@ -47,17 +45,7 @@ rte_mbuf* Transmitter::NewFrame(const Port& port, const rte_ether_addr& destinat
     rte_pktmbuf_free(frame);
     return nullptr;
   }
-  auto* ethernet = reinterpret_cast<EthernetHeader*>(start);
-  std::memcpy(ethernet->destination, destination.addr_bytes, RTE_ETHER_ADDR_LEN);
-  std::memcpy(ethernet->source, port.mac().addr_bytes, RTE_ETHER_ADDR_LEN);
-  ethernet->type = ether_type;
-  if (port.spec().vlan != 0) {
-    ethernet->type = kEtherTypeVlan;
-    auto* tag = reinterpret_cast<VlanTag*>(ethernet + 1);
-    tag->tci = port.spec().vlan;
-    tag->type = ether_type;
-  }
-  *l3 = start + l2_bytes;
+  *l3 = WriteEthernet(start, port.mac(), destination, port.spec().vlan, ether_type);
   std::memset(*l3, 0, l3_bytes);
   return frame;
 }
@@ -72,41 +60,14 @@ rte_mbuf* Transmitter::BuildUdp(const Port& port, const UdpMessage& message) {
   rte_mbuf* frame = NewFrame(port, message.destination, v4 ? kEtherTypeIp4 : kEtherTypeIp6,
                              static_cast<uint16_t>(l3_bytes), &l3);
   if (frame == nullptr) return nullptr;
-  UdpHeader* udp = nullptr;
-  if (v4) {
-    auto* ip = reinterpret_cast<Ip4Header*>(l3);
-    ip->version_ihl = 0x45;
-    ip->tos = static_cast<uint8_t>(message.dscp << 2);
-    ip->total_length = static_cast<uint16_t>(l3_bytes);
-    ip->fragment = kDontFragment;
-    ip->ttl = kHopLimit;
-    ip->protocol = kProtocolUdp;
-    std::memcpy(ip->source, message.local_ip.bytes().data(), sizeof(ip->source));
-    std::memcpy(ip->destination, message.remote_ip.bytes().data(), sizeof(ip->destination));
-    Checksum header;
-    header.Add({l3, sizeof(*ip)});
-    ip->checksum = header.Value();
-    udp = reinterpret_cast<UdpHeader*>(ip + 1);
-  } else {
-    auto* ip = reinterpret_cast<Ip6Header*>(l3);
-    ip->version_class_flow = 6u << 28 | uint32_t{message.dscp} << 22;
-    ip->payload_length = static_cast<uint16_t>(udp_bytes);
-    ip->next_header = kProtocolUdp;
-    ip->hop_limit = kHopLimit;
-    std::memcpy(ip->source, message.local_ip.bytes().data(), sizeof(ip->source));
-    std::memcpy(ip->destination, message.remote_ip.bytes().data(), sizeof(ip->destination));
-    udp = reinterpret_cast<UdpHeader*>(ip + 1);
-  }
-  udp->source_port = message.local_port;
-  udp->destination_port = message.remote_port;
-  udp->length = static_cast<uint16_t>(udp_bytes);
-  std::memcpy(udp + 1, message.payload.data(), message.payload.size());
-  Checksum checksum;
-  checksum.AddPseudoHeader(message.local_ip, message.remote_ip, kProtocolUdp,
-                           static_cast<uint32_t>(udp_bytes));
-  checksum.Add({reinterpret_cast<const uint8_t*>(udp), udp_bytes});
-  // 0 would say "no checksum" (RFC 768).
-  udp->checksum = checksum.Value() != 0 ? checksum.Value() : uint16_t{0xFFFF};
+  uint8_t* const udp = WriteIp(l3, message.local_ip, message.remote_ip, message.dscp,
+                               static_cast<uint16_t>(udp_bytes));
+  uint8_t* const payload =
+      WriteUdp(udp, message.local_port, message.remote_port, static_cast<uint16_t>(udp_bytes));
+  std::memcpy(payload, message.payload.data(), message.payload.size());
+  reinterpret_cast<UdpHeader*>(udp)->checksum =
+      UdpChecksum(message.local_ip, message.remote_ip, static_cast<uint32_t>(udp_bytes),
+                  {std::span<const uint8_t>(udp, udp_bytes)});
   return frame;
 }
 
