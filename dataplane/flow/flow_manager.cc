@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <string>
 
 namespace weir::dataplane {
@@ -30,6 +31,11 @@ FlowManager::FlowManager(Environment environment)
       dirty_workers_(env_.workers.size(), false) {
   const auto histograms = static_cast<int32_t>(env_.segment.header().histograms);
   for (int32_t i = histograms - 1; i >= 0; --i) free_histograms_.push_back(i);
+  // Flow::rx is in the order of its port's workers.
+  std::map<uint32_t, size_t> receivers;  // So far, by port.
+  for (const auto& worker : env_.workers) {
+    receiver_of_worker_.push_back(receivers[worker->settings().port_index]++);
+  }
 
   auto end_those_behind = [this](const Port& port, const IpAddress& ip, v1::EndReason reason) {
     for (auto& [slot, flow] : flows_) {
@@ -430,12 +436,7 @@ void FlowManager::PublishConfigs() {
       if (flow.finished()) continue;
       if (flow.tx != nullptr && flow.worker == i) config.tx.push_back(flow.tx.get());
       if (flow.rx.empty() || flow.port->index() != worker.settings().port_index) continue;
-      // flow.rx is in the order of the port's workers.
-      size_t position = 0;
-      for (size_t k = 0; k < i; ++k) {
-        position += env_.workers[k]->settings().port_index == flow.port->index() ? 1 : 0;
-      }
-      config.rx.push_back(flow.rx[position].get());
+      config.rx.push_back(flow.rx[receiver_of_worker_[i]].get());
     }
     worker.configs.Publish(config);
     worker.Wake();

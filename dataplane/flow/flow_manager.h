@@ -99,6 +99,7 @@ class FlowManager {
   uint32_t live_flows_ = 0;  // Not finished.
   std::vector<int32_t> free_histograms_;
   std::vector<bool> dirty_workers_;
+  std::vector<size_t> receiver_of_worker_;  // By worker: where its receiver is in a Flow's rx.
   std::vector<Retired> retired_;
   uint64_t control_lease_ns_ = 0;
 };
