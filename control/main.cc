@@ -24,6 +24,7 @@
 #include "control/api/grpc_remote.h"
 #include "control/api/server.h"
 #include "control/config/config.h"
+#include "control/export/explain.h"
 #include "control/metrics/http_server.h"
 #include "control/metrics/metrics.h"
 #include "control/session/manager.h"
@@ -91,7 +92,8 @@ void ServeUntilStopped(SessionManager* manager, PolicyReloader* policy) {
 int Serve(const Arguments& arguments) {
   absl::StatusOr<config::v1::Config> config = LoadConfig(arguments.config);
   if (!config.ok()) return Fail(kExitUsage, config.status());
-  absl::StatusOr<std::shared_ptr<const Policy>> policy = LoadPolicy(config->policy_file());
+  absl::StatusOr<std::shared_ptr<const Policy>> policy =
+      LoadPolicy({config->policy_file().begin(), config->policy_file().end()});
   if (!policy.ok()) {
     const bool parsed = absl::IsInvalidArgument(policy.status());  // It then names file and line.
     return Fail(kExitUsage,
@@ -121,7 +123,8 @@ int Serve(const Arguments& arguments) {
     return Fail(kExitCannotStart, At(arguments.config + ": store", store.status()));
   }
 
-  PolicyReloader reloader(config->policy_file(), &admission, store->get(), &metrics);
+  PolicyReloader reloader({config->policy_file().begin(), config->policy_file().end()}, &admission,
+                          store->get(), &metrics);
 
   Node node;
   node.config = &*config;
@@ -173,6 +176,14 @@ int Main(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check-policy", "Check policy files, then exit");
   check->add_option("FILE", policies)->required();
   check->add_flag("--json", json, "Machine-readable output");
+  ExplainOptions explained;
+  CLI::App* explain = app.add_subcommand(
+      "explain-policy", "Show how policy files judge a request or a record, then exit");
+  explain->add_option("FILE", explained.files)->required();
+  explain->add_option("--request", explained.request,
+                      "A weir.measurement.v1.AdmissionQuery in JSON");
+  explain->add_option("--record", explained.record, "A weir.record.v1.Record in JSON");
+  explain->add_flag("--json", explained.json, "Machine-readable output");
   app.require_subcommand(0, 1);
 
   try {
@@ -180,6 +191,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  if (explain->parsed()) return ExplainPolicy(explained, std::cout, std::cerr);
   if (check->parsed()) return CheckPolicies(policies, json, std::cout, std::cerr);
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("weir-control"));

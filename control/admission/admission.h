@@ -13,6 +13,7 @@
 #include "control/admission/capacity.h"
 #include "control/admission/policy.h"
 #include "measurement/v1/measurement.pb.h"
+#include "policy/v1/trace.pb.h"
 #include "record/v1/record.pb.h"
 
 namespace weir::control {
@@ -35,19 +36,25 @@ struct AdmissionRequest {
   std::string port;  // Dataplane port the session will use.
   bool store_full = false;
   bool draining = false;
+  // For an explanation: the trace names every rule that was passed over, and nothing is reserved.
+  bool explain = false;
+  bool without_link = false;  // With `explain`: no link is known, so none is judged.
 };
 
 struct AdmissionGrant {
   std::vector<measurement::v1::DirectionRequest> directions;  // As granted.
-  std::string admission_rule;
+  std::string admission_rule;            // Of each layer of the policy: see JoinRules.
   std::vector<std::string> reduced_by;   // Rule names, or "link_budget".
   std::shared_ptr<const Policy> policy;  // In force at admission.
   Reservation reservation;               // Keep it for the life of the session.
+  policy::v1::Trace trace;               // How it came to be.
 };
 
 using AdmissionDecision = std::variant<AdmissionGrant, measurement::v1::Rejection>;
 
-// Judges requests in the stages identify, classify, decide, limit, capacity, store. A rate is
+// Judges requests in the stages identify, classify, limit, decide, priority, capacity, store, and
+// notes each step in a trace; a rejection carries it with what clients must not see
+// (WithoutSharedValues). Every layer of the policy must allow what is asked. A rate is
 // reduced to the intersection of request, rule and link; all else beyond a limit is refused with
 // stage, rule, field, the limit and the remedy. Fails closed: an unknown port admits nothing.
 //
@@ -84,15 +91,22 @@ class Admission {
 
  private:
   struct Attempt;  // One request on its way through the stages.
+  struct Step;     // One of those.
 
   bool Identify(Attempt* attempt) const;
   bool Classify(Attempt* attempt) const;
-  bool Choose(Attempt* attempt) const;
+  void MatchRules(Attempt* attempt) const;
   bool Limit(Attempt* attempt) const;
+  bool LimitDirection(Attempt* attempt, size_t layer,
+                      measurement::v1::DirectionRequest* granted) const;
+  bool Choose(Attempt* attempt) const;
   bool Reserve(Attempt* attempt) const;
+  bool ReserveDirection(Attempt* attempt, const PortCapacity& port, const Ledger::Usage& usage,
+                        size_t index, Ledger::Claim* claim) const;
+  bool CheckConcurrency(Attempt* attempt) const;
   const PortCapacity* FindPort(Attempt* attempt) const;
-  bool Refuse(Attempt* attempt, const char* stage, const std::string& rule,
-              const std::string& field, const std::string& message) const;
+  // Ends the attempt: `step` is the one that decided.
+  bool Refuse(Attempt* attempt, const Step& step, const std::string& message) const;
 
   const Options options_;
   const std::shared_ptr<Ledger> ledger_;
@@ -100,6 +114,9 @@ class Admission {
   std::shared_ptr<const Policy> policy_;
   std::shared_ptr<const std::map<std::string, PortCapacity>> ports_;
 };
+
+// Takes what counts other people's sessions out of a trace.
+void WithoutSharedValues(policy::v1::Trace* trace);
 
 }  // namespace weir::control
 

@@ -33,7 +33,7 @@ void Ledger::AddLocked(const Claim& claim) {
   Usage& port = ports_[claim.port];
   for (size_t side = 0; side < claim.bps.size(); ++side) port.bps[side] += claim.bps[side];
   ++port.sessions;
-  if (!claim.rule.empty()) ++rules_[claim.rule];
+  for (const std::string& rule : claim.rules) ++rules_[rule];
   ++sessions_;
 }
 
@@ -42,7 +42,9 @@ void Ledger::Release(const Claim& claim) {
   Usage& port = ports_[claim.port];
   for (size_t side = 0; side < claim.bps.size(); ++side) port.bps[side] -= claim.bps[side];
   if (--port.sessions == 0) ports_.erase(claim.port);
-  if (!claim.rule.empty() && --rules_[claim.rule] == 0) rules_.erase(claim.rule);
+  for (const std::string& rule : claim.rules) {
+    if (--rules_[rule] == 0) rules_.erase(rule);
+  }
   --sessions_;
 }
 

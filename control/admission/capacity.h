@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weir::control {
 
@@ -34,8 +35,8 @@ class Ledger {
   // Both sides at once or neither: a session that needs both never holds half.
   struct Claim {
     std::string port;
-    std::array<uint64_t, 2> bps{};  // By LinkSide.
-    std::string rule;
+    std::array<uint64_t, 2> bps{};        // By LinkSide.
+    std::vector<std::string> rules = {};  // Whose concurrency it counts towards.
   };
 
   struct Usage {

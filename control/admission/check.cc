@@ -9,7 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "control/admission/policy.h"
+#include "control/admission/built_in_rules.h"
+#include "control/admission/digest.h"
+#include "control/admission/policy_layer.h"
 
 namespace weir::control {
 namespace {
@@ -43,6 +45,9 @@ std::string Describe(const policy::v1::AdmissionRule& rule) {
   add("udp_payload>=", limit.min_udp_payload_bytes());
   add("udp_payload<=", limit.max_udp_payload_bytes());
   if (limit.allow_rate_max()) limits.push_back("rate max allowed");
+  if (rule.priority().link_percent() != 0) {
+    limits.push_back(absl::StrCat("within ", rule.priority().link_percent(), " % of the link"));
+  }
   std::string text = absl::StrJoin(parts, ", ");
   if (!limits.empty()) absl::StrAppend(&text, "; ", absl::StrJoin(limits, ", "));
   return text;
@@ -66,9 +71,17 @@ void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
   for (const auto& rule : rules) {
     out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, Name(rule.effect()), rule.name(),
                            Describe(rule));
+    for (const policy::v1::Sentence& sentence : rule.serves()) {
+      out << absl::StrFormat("             serves %s: \"%s\"\n", sentence.document(),
+                             sentence.text());
+    }
   }
   out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, "deny", kDefaultDenyRule,
                          "everything else");
+}
+
+bool IsSound(const PolicyLayer& policy) {
+  return policy.warnings().empty() && policy.unserved().empty();
 }
 
 std::string Quote(const std::string& text) {
@@ -89,17 +102,20 @@ std::string QuoteAll(const std::vector<std::string>& texts) {
                       "]");
 }
 
-std::string ToJson(const std::string& file, const Policy& policy) {
+std::string ToJson(const std::string& file, const PolicyLayer& policy) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string rules;
+  const std::string& notice = policy.proto().notice();
   if (!google::protobuf::util::MessageToJsonString(policy.proto(), &rules, options).ok()) {
     rules = "{}";
   }
-  return absl::StrCat(
-      "{\"file\":", Quote(file), ",\"ok\":", policy.warnings().empty() ? "true" : "false",
-      ",\"digest\":", Quote(policy.digest()), ",\"notice_digest\":", Quote(policy.notice_digest()),
-      ",\"warnings\":", QuoteAll(policy.warnings()), ",\"errors\":[],\"policy\":", rules, "}");
+  return absl::StrCat("{\"file\":", Quote(file), ",\"ok\":", IsSound(policy) ? "true" : "false",
+                      ",\"digest\":", Quote(policy.digest()),
+                      ",\"notice_digest\":", Quote(notice.empty() ? notice : Sha256Digest(notice)),
+                      ",\"warnings\":", QuoteAll(policy.warnings()),
+                      ",\"unserved\":", QuoteAll(policy.unserved()),
+                      ",\"errors\":[],\"policy\":", rules, "}");
 }
 
 std::string ToJson(const std::string& file, const absl::Status& status) {
@@ -115,8 +131,8 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
   bool sound = true;
   std::vector<std::string> documents;
   for (const std::string& file : files) {
-    const auto policy = LoadPolicy(file);
-    sound &= policy.ok() && (*policy)->warnings().empty();
+    const auto policy = PolicyLayer::Load(file);
+    sound &= policy.ok() && IsSound(**policy);
     if (json) {
       documents.push_back(policy.ok() ? ToJson(file, **policy) : ToJson(file, policy.status()));
     } else if (!policy.ok()) {
@@ -126,6 +142,7 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
       PrintRules("admission", (*policy)->proto().admission(), out);
       PrintRules("export", (*policy)->proto().export_(), out);
       for (const std::string& warning : (*policy)->warnings()) err << warning << "\n";
+      for (const std::string& finding : (*policy)->unserved()) err << finding << "\n";
     }
   }
   if (json) out << "{\"policies\":[" << absl::StrJoin(documents, ",") << "]}\n";

@@ -10,7 +10,8 @@ namespace weir::control {
 
 // Parses each file, lists its rules on `out` and its faults on `err` (with `json` both on `out`,
 // as one object {"policies": [...]}). Returns the exit code: 0 when every file is a policy
-// weir-control would start with and every rule can be reached, else 2.
+// weir-control would start with, every rule can be reached and names the sentence it serves,
+// else 2.
 int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream& out,
                   std::ostream& err);
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "absl/strings/numbers.h"
@@ -29,6 +30,15 @@ std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
     return mapped;
   }
   return result;
+}
+
+int IpAddress::CommonBits(const IpAddress& other) const {
+  if (version_ != other.version_) return 0;
+  for (int byte = 0; byte < bits() / 8; ++byte) {
+    const unsigned differ = bytes_[byte] ^ other.bytes_[byte];
+    if (differ != 0) return byte * 8 + std::countl_zero(static_cast<uint8_t>(differ));
+  }
+  return bits();
 }
 
 IpAddress IpAddress::Masked(int prefix_length) const {
@@ -89,7 +99,7 @@ absl::StatusOr<IpPrefix> IpPrefix::Parse(std::string_view text) {
 }
 
 bool IpPrefix::Contains(const IpAddress& other) const {
-  return other.version() == address.version() && other.Masked(length) == address;
+  return other.version() == address.version() && other.CommonBits(address) >= length;
 }
 
 bool IpPrefix::Covers(const IpPrefix& other) const {

@@ -22,6 +22,8 @@ class IpAddress {
   int version() const { return version_; }  // 4 or 6.
   int bits() const { return version_ == 4 ? 32 : 128; }
   bool Bit(int index) const { return (bytes_[index / 8] >> (7 - index % 8)) & 1; }
+  // How many leading bits are equal; 0 for addresses of different versions.
+  int CommonBits(const IpAddress& other) const;
   IpAddress Masked(int prefix_length) const;
   bool IsUnspecified() const;
   bool IsMulticast() const;

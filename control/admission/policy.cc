@@ -1,80 +1,146 @@
 #include "control/admission/policy.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "control/admission/digest.h"
-#include "control/admission/policy_validator.h"
-#include "control/config/text_proto.h"
+#include "control/admission/label.h"
 
 namespace weir::control {
 namespace {
 
-template <typename List>
-bool Holds(const List& list, std::string_view value) {
-  return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+constexpr char kJoin = '+';  // Not part of any rule's name.
+
+record::v1::AddressMode Mode(const std::string& text) {
+  return text == "full"       ? record::v1::ADDRESS_FULL
+         : text == "netblock" ? record::v1::ADDRESS_NETBLOCK
+                              : record::v1::ADDRESS_NONE;
 }
 
-bool DirectionsHold(const policy::v1::AdmissionRule& rule, const AdmissionSubject& subject) {
-  const auto& listed = rule.match().direction();
-  if (listed.empty()) return true;
-  const auto in_rule = [&](const std::string& direction) { return Holds(listed, direction); };
-  return rule.effect() == policy::v1::DENY
-             ? std::any_of(subject.directions.begin(), subject.directions.end(), in_rule)
-             : std::all_of(subject.directions.begin(), subject.directions.end(), in_rule);
+record::v1::ReleaseClass Release(const std::string& text) {
+  return text == "public" ? record::v1::PUBLIC : record::v1::OPERATOR_ONLY;
+}
+
+// Takes the part before the first kJoin off the text.
+std::string_view TakeRule(std::string_view* text) {
+  const size_t end = std::min(text->find(kJoin), text->size());
+  const std::string_view rule = text->substr(0, end);
+  text->remove_prefix(std::min(end + 1, text->size()));
+  return rule;
+}
+
+template <typename Rules>
+std::string Join(const Rules& rules) {
+  return absl::StrJoin(rules, std::string(1, kJoin), [](std::string* out, const auto* rule) {
+    absl::StrAppend(out, rule->name());
+  });
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Policy>> Policy::Parse(const std::string& path,
                                                             const std::string& text) {
+  auto layer = PolicyLayer::Parse(path, text);
+  if (!layer.ok()) return layer.status();
+  return Stack({*std::move(layer)});
+}
+
+std::shared_ptr<const Policy> Policy::Stack(
+    std::vector<std::shared_ptr<const PolicyLayer>> layers) {
   std::shared_ptr<Policy> policy(new Policy);
-  google::protobuf::TextFormat::ParseInfoTree locations;
-  if (absl::Status status = ParseTextProto(path, text, &policy->proto_, &locations); !status.ok()) {
-    return status;
-  }
-  auto warnings = ValidatePolicy(path, policy->proto_, locations);
-  if (!warnings.ok()) return warnings.status();
-  policy->warnings_ = *std::move(warnings);
-  policy->digest_ = Sha256Digest(text);
-  if (!policy->notice().empty()) policy->notice_digest_ = Sha256Digest(policy->notice());
-  for (int i = 0; i < policy->proto_.admission_size(); ++i) {
-    for (const std::string& client : policy->proto_.admission(i).match().client()) {
-      policy->clients_.Insert(*IpPrefix::Parse(client), static_cast<uint32_t>(i));
+  policy->layers_ = std::move(layers);
+  std::vector<std::string> profiles, notices;
+  std::string digests = "weir-policy-stack-1\n";
+  for (const auto& layer : policy->layers_) {
+    profiles.push_back(layer->profile());
+    const std::string& notice = layer->proto().notice();
+    if (!notice.empty() && std::find(notices.begin(), notices.end(), notice) == notices.end()) {
+      notices.push_back(notice);
     }
+    absl::StrAppend(&digests, layer->digest(), "\n");
   }
+  policy->profile_ = absl::StrJoin(profiles, "+");
+  policy->notice_ = absl::StrJoin(notices, "\n\n");
+  if (!policy->notice_.empty()) policy->notice_digest_ = Sha256Digest(policy->notice_);
+  policy->digest_ =
+      policy->layers_.size() == 1 ? policy->layers_[0]->digest() : Sha256Digest(digests);
   return policy;
 }
 
-const policy::v1::AdmissionRule* Policy::MatchAdmission(const AdmissionSubject& subject) const {
-  std::vector<bool> client_listed(proto_.admission_size());
-  clients_.Lookup(subject.client, [&](uint32_t rule) { client_listed[rule] = true; });
-  for (int i = 0; i < proto_.admission_size(); ++i) {
-    const policy::v1::AdmissionRule& rule = proto_.admission(i);
-    const policy::v1::Match& match = rule.match();
-    if ((match.client().empty() || client_listed[i]) && Holds(match.identity(), subject.identity) &&
-        Holds(match.experiment(), subject.experiment) && Holds(match.purpose(), subject.purpose) &&
-        DirectionsHold(rule, subject)) {
-      return &rule;
-    }
+std::vector<std::string> Policy::warnings() const {
+  std::vector<std::string> all;
+  for (const auto& layer : layers_) {
+    all.insert(all.end(), layer->warnings().begin(), layer->warnings().end());
   }
-  return nullptr;
+  return all;
 }
 
-const policy::v1::ExportRule* Policy::MatchExport(std::string_view experiment,
-                                                  std::string_view admission_rule) const {
-  for (const policy::v1::ExportRule& rule : proto_.export_()) {
-    if (Holds(rule.match().experiment(), experiment) &&
-        Holds(rule.match().admission_rule(), admission_rule)) {
-      return &rule;
-    }
-  }
-  return nullptr;
+std::vector<const policy::v1::AdmissionRule*> Policy::MatchAdmission(
+    const AdmissionSubject& subject) const {
+  std::vector<const policy::v1::AdmissionRule*> rules;
+  rules.reserve(layers_.size());
+  for (const auto& layer : layers_) rules.push_back(layer->MatchAdmission(subject));
+  return rules;
 }
 
-absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::string& path) {
-  const auto text = ReadTextFile(path);
-  if (!text.ok()) return text.status();
-  return Policy::Parse(path, *text);
+ExportVerdict Policy::MatchExport(std::string_view experiment,
+                                  std::string_view admission_rules) const {
+  ExportVerdict verdict{
+      .allowed = true, .address = record::v1::ADDRESS_FULL, .release_class = record::v1::PUBLIC};
+  for (const auto& layer : layers_) {
+    const policy::v1::ExportRule* rule = layer->MatchExport(experiment, TakeRule(&admission_rules));
+    verdict.rules.push_back(rule);
+    if (rule == nullptr || rule->effect() != policy::v1::ALLOW) {
+      if (verdict.allowed) {
+        verdict.rule = rule == nullptr ? kDefaultDenyRule : rule->name();
+        verdict.profile = layer->profile();
+      }
+      verdict.allowed = false;
+      continue;
+    }
+    // Both enumerations rise with strictness.
+    verdict.address = std::max(verdict.address, Mode(rule->address()));
+    verdict.release_class = std::max(verdict.release_class, Release(rule->release_class()));
+  }
+  if (verdict.allowed) {
+    verdict.rule = Join(verdict.rules);
+  } else {
+    verdict.address = record::v1::ADDRESS_NONE;
+    verdict.release_class = record::v1::OPERATOR_ONLY;
+  }
+  return verdict;
+}
+
+std::string JoinRules(const std::vector<const policy::v1::AdmissionRule*>& rules) {
+  return Join(rules);
+}
+
+bool IsRuleList(std::string_view text) {
+  if (text.empty() || text.back() == kJoin) return false;
+  while (!text.empty()) {
+    if (!IsLabel(TakeRule(&text))) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::vector<std::string>& paths) {
+  std::vector<std::shared_ptr<const PolicyLayer>> layers;
+  std::vector<std::string> faults;
+  for (const std::string& path : paths) {
+    auto layer = PolicyLayer::Load(path);
+    if (layer.ok()) {
+      layers.push_back(*std::move(layer));
+    } else if (absl::IsInvalidArgument(layer.status())) {
+      faults.emplace_back(layer.status().message());
+    } else {
+      return layer.status();
+    }
+  }
+  if (!faults.empty()) return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
+  if (layers.empty()) return absl::InvalidArgumentError("no policy file is named");
+  return Policy::Stack(std::move(layers));
 }
 
 }  // namespace weir::control

@@ -1,4 +1,4 @@
-// A policy file, checked and compiled. proto/policy/v1/policy.proto, proto/README.md section 8.
+// The policy in force: all its files, as one immutable object.
 #ifndef WEIR_CONTROL_ADMISSION_POLICY_H_
 #define WEIR_CONTROL_ADMISSION_POLICY_H_
 
@@ -9,58 +9,67 @@
 
 #include "absl/status/statusor.h"
 #include "control/admission/built_in_rules.h"
-#include "control/admission/ip_address.h"
-#include "control/admission/prefix_trie.h"
+#include "control/admission/policy_layer.h"
 #include "policy/v1/policy.pb.h"
+#include "record/v1/record.pb.h"
 
 namespace weir::control {
 
-// What admission rules are matched against.
-struct AdmissionSubject {
-  IpAddress client;
-  std::string identity;  // "anonymous" or "certificate:<CN>".
-  std::string experiment;
-  std::string purpose;
-  std::vector<std::string> directions;  // "down", "up".
+// What the export rules of all layers make of a record.
+struct ExportVerdict {
+  bool allowed = false;
+  // The rule of each layer, joined by '+'; or, for a refusal, the one that refuses.
+  std::string rule = {};
+  std::string profile = {};  // Of the layer that refuses.
+  // The strictest of the layers'.
+  record::v1::AddressMode address = record::v1::ADDRESS_NONE;
+  record::v1::ReleaseClass release_class = record::v1::OPERATOR_ONLY;
+  std::vector<const policy::v1::ExportRule*> rules = {};  // By layer; null: none matches.
 };
 
-// Immutable, so any number of threads may read it; sessions keep the policy they were admitted
-// under alive.
+// Policy files stacked: a site's and those of whoever it belongs to. Each must allow what is done,
+// so a layer can tighten and never loosen: any DENY (or no match) refuses, limits are the
+// intersection, the strictest address mode and release class hold. Immutable, so any number of
+// threads may read it; sessions keep the policy they were admitted under alive.
 class Policy {
  public:
-  // InvalidArgument lists every fault found, one a line, each naming file and rule.
+  // One layer. InvalidArgument lists every fault found, one a line, each naming file and rule.
   static absl::StatusOr<std::shared_ptr<const Policy>> Parse(const std::string& path,
                                                              const std::string& text);
+  // At least one layer, the site's own first.
+  static std::shared_ptr<const Policy> Stack(
+      std::vector<std::shared_ptr<const PolicyLayer>> layers);
 
-  const std::string& profile() const { return proto_.profile(); }
-  const std::string& notice() const { return proto_.notice(); }
+  // The layers' values; where there are several: profiles joined by '+', notices one after the
+  // other, and the digest of the layers' digests in order.
+  const std::string& profile() const { return profile_; }
+  const std::string& notice() const { return notice_; }
   const std::string& notice_digest() const { return notice_digest_; }  // Empty without a notice.
-  const std::string& digest() const { return digest_; }  // "sha256:<hex>" of the file's bytes.
-  const policy::v1::Policy& proto() const { return proto_; }
+  const std::string& digest() const { return digest_; }
 
-  // Rules that can never decide because an earlier one always does: an explanation each.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  const std::vector<std::shared_ptr<const PolicyLayer>>& layers() const { return layers_; }
+  std::vector<std::string> warnings() const;  // Of all layers.
 
-  // The first admission rule that matches, or null: refused by kDefaultDenyRule. An ALLOW with
-  // directions must cover every requested one, a DENY matches if it names any of them.
-  const policy::v1::AdmissionRule* MatchAdmission(const AdmissionSubject& subject) const;
+  // The first rule of each layer that matches; null where none does.
+  std::vector<const policy::v1::AdmissionRule*> MatchAdmission(
+      const AdmissionSubject& subject) const;
 
-  // Likewise for export.
-  const policy::v1::ExportRule* MatchExport(std::string_view experiment,
-                                            std::string_view admission_rule) const;
+  // `admission_rules` as JoinRules made it.
+  ExportVerdict MatchExport(std::string_view experiment, std::string_view admission_rules) const;
 
  private:
   Policy() = default;
 
-  policy::v1::Policy proto_;
-  std::string digest_;
-  std::string notice_digest_;
-  std::vector<std::string> warnings_;
-  PrefixTrie clients_;  // Values are indexes of admission rules.
+  std::vector<std::shared_ptr<const PolicyLayer>> layers_;
+  std::string profile_, notice_, notice_digest_, digest_;
 };
 
-// Reads and parses; a missing file is NotFound.
-absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::string& path);
+// "site-rule+upstream-rule": how the deciding rules of all layers stand in grants and records.
+std::string JoinRules(const std::vector<const policy::v1::AdmissionRule*>& rules);
+bool IsRuleList(std::string_view text);
+
+// Reads and parses all files. NotFound: one is missing. InvalidArgument lists the faults of all.
+absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const std::vector<std::string>& paths);
 
 }  // namespace weir::control
 

@@ -18,13 +18,15 @@ using measurement::v1::ReloadPolicyReply;
 
 // Any text cut off between two rules is a policy, and cut off before the first one it would close
 // the node without anybody having said so.
-absl::StatusOr<std::shared_ptr<const Policy>> LoadWithRules(const std::string& file) {
-  absl::StatusOr<std::shared_ptr<const Policy>> policy = LoadPolicy(file);
-  if (policy.ok() && (*policy)->proto().admission().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        file,
-        ": admission: no rule at all; is the file half-written? To admit nobody, say so: "
-        "admission { name: \"closed\" effect: DENY }"));
+absl::StatusOr<std::shared_ptr<const Policy>> LoadWithRules(const std::vector<std::string>& files) {
+  absl::StatusOr<std::shared_ptr<const Policy>> policy = LoadPolicy(files);
+  if (!policy.ok()) return policy;
+  for (const auto& layer : (*policy)->layers()) {
+    if (!layer->proto().admission().empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(layer->path(),
+                     ": admission: no rule at all; is the file half-written? To admit nobody, say "
+                     "so: admission { name: \"closed\" effect: DENY }"));
   }
   return policy;
 }
@@ -33,9 +35,9 @@ double NowSeconds() { return absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch
 
 }  // namespace
 
-PolicyReloader::PolicyReloader(std::string file, Admission* admission, Store* store,
+PolicyReloader::PolicyReloader(std::vector<std::string> files, Admission* admission, Store* store,
                                Metrics* metrics)
-    : file_(std::move(file)), admission_(admission), store_(store), metrics_(metrics) {
+    : files_(std::move(files)), admission_(admission), store_(store), metrics_(metrics) {
   const std::shared_ptr<const Policy> policy = admission_->policy();
   metrics_->SetPolicy(policy->profile(), policy->digest(), NowSeconds());
   store_->Audit({.event = "policy_applied",
@@ -45,7 +47,7 @@ PolicyReloader::PolicyReloader(std::string file, Admission* admission, Store* st
 ReloadPolicyReply PolicyReloader::Reload(const std::string& cause) {
   const std::lock_guard lock(mutex_);
   const std::shared_ptr<const Policy> before = admission_->policy();
-  absl::StatusOr<std::shared_ptr<const Policy>> read = LoadWithRules(file_);
+  absl::StatusOr<std::shared_ptr<const Policy>> read = LoadWithRules(files_);
 
   ReloadPolicyReply reply;
   reply.set_previous_digest(before->digest());
@@ -65,7 +67,7 @@ ReloadPolicyReply PolicyReloader::Reload(const std::string& cause) {
          .detail = absl::StrCat(cause, ": ", before->digest(), " stays in force: ", why)});
     return reply;
   }
-  const std::vector<std::string>& warnings = after->warnings();
+  const std::vector<std::string> warnings = after->warnings();
   reply.mutable_warnings()->Add(warnings.begin(), warnings.end());
   for (const std::string& warning : warnings) spdlog::warn("policy: {}", warning);
   metrics_->SetPolicyCurrent(true);

@@ -4,6 +4,7 @@
 
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "control/admission/admission.h"
 #include "control/metrics/metrics.h"
@@ -16,15 +17,16 @@ namespace weir::control {
 // both: no request is ever judged by half of an old and half of a new policy. Thread-safe.
 class PolicyReloader {
  public:
-  // `admission` already has the policy of `file`. All must outlive the reloader.
-  PolicyReloader(std::string file, Admission* admission, Store* store, Metrics* metrics);
+  // `admission` already has the policy of `files`. All must outlive the reloader.
+  PolicyReloader(std::vector<std::string> files, Admission* admission, Store* store,
+                 Metrics* metrics);
 
-  // Reads the file again. Whatever is wrong with it, the last good policy stays in force; reply,
+  // Reads the files again. Whatever is wrong with one, the last good policy stays in force; reply,
   // log, metric and an audit row say what happened. `cause`: who asked, for the audit row.
   measurement::v1::ReloadPolicyReply Reload(const std::string& cause);
 
  private:
-  const std::string file_;
+  const std::vector<std::string> files_;
   Admission* const admission_;
   Store* const store_;
   Metrics* const metrics_;

@@ -1,6 +1,7 @@
 #include "control/admission/policy_validator.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -43,13 +44,15 @@ class Validator {
     for (int i = 0; i < policy_.admission_size(); ++i) CheckAdmission(i);
     for (int i = 0; i < policy_.export__size(); ++i) CheckExport(i);
     if (!faults_.empty()) return;  // What follows relies on rules that are sound by themselves.
-    CheckHidden(policy_.admission(), "admission");
-    CheckHidden(policy_.export_(), "export");
+    CheckHiddenAdmission();
+    CheckHiddenExport();
     for (int i = 0; i < policy_.admission_size(); ++i) CheckRecorded(i);
+    CheckServed(policy_.admission(), "admission");
+    CheckServed(policy_.export_(), "export");
   }
 
   std::vector<std::string> faults_;
-  std::vector<std::string> warnings_;
+  PolicyFindings findings_;
 
  private:
   std::string At(const char* list, int index, const std::string& name) const {
@@ -65,6 +68,7 @@ class Validator {
 
   template <typename Rules>
   void CheckNames(const Rules& rules, const char* list) {
+    std::set<std::string> names;
     for (int i = 0; i < rules.size(); ++i) {
       const std::string& name = rules[i].name();
       if (!IsLabel(name)) {
@@ -73,10 +77,15 @@ class Validator {
                  kBuiltInRules.end()) {
         Fault(list, i, name, "name: reserved for refusals that no rule decides");
       }
-      for (int k = 0; k < i; ++k) {
-        if (rules[k].name() == name) {
-          Fault(list, i, name, "name: used by an earlier rule; names are unique");
-          break;
+      if (!names.insert(name).second) {
+        Fault(list, i, name, "name: used by an earlier rule; names are unique");
+      }
+      for (const policy::v1::Sentence& sentence : rules[i].serves()) {
+        if (!IsLabel(sentence.document())) {
+          Fault(list, i, name, "serves.document: required; allowed: ", kLabelForm);
+        }
+        if (sentence.text().empty()) {
+          Fault(list, i, name, "serves.text: required: the sentence, word for word");
         }
       }
     }
@@ -91,6 +100,7 @@ class Validator {
         break;
       case policy::v1::DENY:
         if (rule.has_limit()) fault("limit: only an ALLOW has one");
+        if (rule.has_priority()) fault("priority: only an ALLOW has one");
         break;
       default:
         fault("effect: required; allowed: ALLOW, DENY");
@@ -115,6 +125,7 @@ class Validator {
     }
     CheckLabels("admission", i, rule.name(), "match.experiment", rule.match().experiment());
     CheckLabels("admission", i, rule.name(), "match.purpose", rule.match().purpose());
+    if (rule.priority().link_percent() > 100) fault("priority.link_percent: from 1 to 100");
     CheckLimit(i, rule);
   }
 
@@ -172,20 +183,63 @@ class Validator {
     }
   }
 
-  template <typename Rules>
-  void CheckHidden(const Rules& rules, const char* list) {
-    for (int i = 0; i < rules.size(); ++i) {
+  void CheckHiddenAdmission() {
+    CoverFinder finder(&policy_);
+    for (int i = 0; i < policy_.admission_size(); ++i) {
+      const std::vector<uint32_t> covering = finder.AddAndFind(static_cast<uint32_t>(i));
+      if (covering.empty()) continue;
+      std::vector<const AdmissionRule*> rules;
+      for (const uint32_t index : covering) {
+        rules.push_back(&policy_.admission(static_cast<int>(index)));
+      }
+      ReportHidden("admission", i, policy_.admission(i), rules);
+    }
+  }
+
+  void CheckHiddenExport() {
+    for (int i = 0; i < policy_.export__size(); ++i) {
       for (int k = 0; k < i; ++k) {
-        if (!Covers(rules[k], rules[i])) continue;
-        if (rules[k].effect() == rules[i].effect()) {
-          warnings_.push_back(absl::StrCat(At(list, i, rules[i].name()), "never reached: \"",
-                                           rules[k].name(), "\" matches all it matches"));
-        } else {
-          Fault(list, i, rules[i].name(), "contradiction: the earlier rule \"", rules[k].name(),
-                "\" decides the opposite for all it matches; put it first or remove it");
-        }
+        if (!Covers(policy_.export_(k), policy_.export_(i))) continue;
+        ReportHidden("export", i, policy_.export_(i),
+                     std::vector<const ExportRule*>{&policy_.export_(k)});
         break;
       }
+    }
+  }
+
+  template <typename Rule>
+  void ReportHidden(const char* list, int i, const Rule& rule,
+                    const std::vector<const Rule*>& covering) {
+    std::vector<std::string> names;
+    for (const Rule* earlier : covering) names.push_back(absl::StrCat("\"", earlier->name(), "\""));
+    constexpr size_t kMaxNames = 4;
+    if (names.size() > kMaxNames) {
+      names[kMaxNames] = absl::StrCat("and ", names.size() - kMaxNames, " more");
+      names.resize(kMaxNames + 1);
+    }
+    const bool one = covering.size() == 1;
+    const bool opposite = std::all_of(covering.begin(), covering.end(), [&](const Rule* earlier) {
+      return earlier->effect() != rule.effect();
+    });
+    if (opposite) {
+      Fault(list, i, rule.name(), "contradiction: the earlier rule", one ? " " : "s ",
+            absl::StrJoin(names, ", "), one ? " decides" : " together decide",
+            " the opposite for all it matches; put it first or remove it");
+    } else {
+      findings_.never_reached.push_back(
+          absl::StrCat(At(list, i, rule.name()), "never reached: ", absl::StrJoin(names, ", "),
+                       one ? " matches all it matches" : " together match all it matches"));
+    }
+  }
+
+  template <typename Rules>
+  void CheckServed(const Rules& rules, const char* list) {
+    for (int i = 0; i < rules.size(); ++i) {
+      if (!rules[i].serves().empty()) continue;
+      findings_.unserved.push_back(
+          absl::StrCat(At(list, i, rules[i].name()),
+                       "serves: name the sentence of the terms it exists for, so that whoever "
+                       "changes it knows what would be broken"));
     }
   }
 
@@ -205,7 +259,7 @@ class Validator {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> ValidatePolicy(
+absl::StatusOr<PolicyFindings> ValidatePolicy(
     const std::string& path, const policy::v1::Policy& policy,
     const google::protobuf::TextFormat::ParseInfoTree& locations) {
   Validator validator(path, policy, locations);
@@ -213,7 +267,7 @@ absl::StatusOr<std::vector<std::string>> ValidatePolicy(
   if (!validator.faults_.empty()) {
     return absl::InvalidArgumentError(absl::StrJoin(validator.faults_, "\n"));
   }
-  return std::move(validator.warnings_);
+  return std::move(validator.findings_);
 }
 
 }  // namespace weir::control

@@ -12,10 +12,15 @@
 
 namespace weir::control {
 
-// Returns the warnings: rules that an earlier one of the same effect makes redundant.
+struct PolicyFindings {
+  std::vector<std::string> never_reached;  // Rules that earlier ones make redundant.
+  std::vector<std::string> unserved;       // Rules without the sentence they serve.
+};
+
+// Returns what is no fault, one line each.
 // InvalidArgument with one line for each fault: "<path>:<line>: rule \"x\": <field>: <what>".
-// A rule hidden behind one of the opposite effect is a fault: its author believes it decides.
-absl::StatusOr<std::vector<std::string>> ValidatePolicy(
+// A rule hidden behind others of the opposite effect is a fault: its author believes it decides.
+absl::StatusOr<PolicyFindings> ValidatePolicy(
     const std::string& path, const policy::v1::Policy& policy,
     const google::protobuf::TextFormat::ParseInfoTree& locations);
 

@@ -1,6 +1,7 @@
 #include "control/admission/rule_cover.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,11 @@
 
 namespace weir::control {
 namespace {
+
+using policy::v1::AdmissionRule;
+
+// Beyond it, rules that only together hide another are not looked for.
+constexpr size_t kMaxWork = 1'000'000;
 
 template <typename List>
 bool Contains(const List& list, const std::string& value) {
@@ -43,7 +49,7 @@ bool ClientsCover(const List& earlier, const List& later) {
 }
 
 // Which of the possible requests a rule's directions match: bit 0 down only, 1 up only, 2 both.
-unsigned DirectionSet(const policy::v1::AdmissionRule& rule) {
+unsigned DirectionSet(const AdmissionRule& rule) {
   const auto& listed = rule.match().direction();
   const bool down = Contains(listed, "down");
   const bool up = Contains(listed, "up");
@@ -54,7 +60,7 @@ unsigned DirectionSet(const policy::v1::AdmissionRule& rule) {
 
 }  // namespace
 
-bool Covers(const policy::v1::AdmissionRule& earlier, const policy::v1::AdmissionRule& later) {
+bool Covers(const AdmissionRule& earlier, const AdmissionRule& later) {
   const policy::v1::Match& outer = earlier.match();
   const policy::v1::Match& inner = later.match();
   return ClientsCover(outer.client(), inner.client()) &&
@@ -69,7 +75,7 @@ bool Covers(const policy::v1::ExportRule& earlier, const policy::v1::ExportRule&
          ListCovers(earlier.match().admission_rule(), later.match().admission_rule());
 }
 
-bool HasExport(const policy::v1::Policy& policy, const policy::v1::AdmissionRule& admission) {
+bool HasExport(const policy::v1::Policy& policy, const AdmissionRule& admission) {
   const auto& experiments = admission.match().experiment();
   for (const policy::v1::ExportRule& rule : policy.export_()) {
     const auto& rules = rule.match().admission_rule();
@@ -84,6 +90,94 @@ bool HasExport(const policy::v1::Policy& policy, const policy::v1::AdmissionRule
     if (ListCovers(listed, experiments)) return false;
   }
   return false;
+}
+
+std::vector<uint32_t> CoverFinder::Overlapping(const AdmissionRule& rule) const {
+  std::vector<uint32_t> found = any_client_;
+  for (const IpPrefix& prefix : Prefixes(rule.match().client())) {
+    clients_.VisitOverlaps(prefix, [&](uint32_t index) { found.push_back(index); });
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+std::vector<uint32_t> CoverFinder::FindTogether(const AdmissionRule& rule,
+                                                const std::vector<uint32_t>& earlier) const {
+  std::vector<const AdmissionRule*> rules;
+  for (const uint32_t index : earlier) {
+    rules.push_back(&policy_->admission(static_cast<int>(index)));
+  }
+  // Requests differ for these rules only in values the rules name, or in one they do not name.
+  const auto values = [&](const auto& own, auto list_of) {
+    std::set<std::string> all(own.begin(), own.end());
+    if (own.empty()) {
+      all.insert("");
+      for (const AdmissionRule* other : rules) {
+        const auto& list = list_of(*other);
+        all.insert(list.begin(), list.end());
+      }
+    }
+    return all;
+  };
+  const auto identity_of = [](const AdmissionRule& r) -> auto& { return r.match().identity(); };
+  const auto experiment_of = [](const AdmissionRule& r) -> auto& { return r.match().experiment(); };
+  const auto purpose_of = [](const AdmissionRule& r) -> auto& { return r.match().purpose(); };
+  const std::set<std::string> identities = values(rule.match().identity(), identity_of);
+  const std::set<std::string> experiments = values(rule.match().experiment(), experiment_of);
+  const std::set<std::string> purposes = values(rule.match().purpose(), purpose_of);
+  if (identities.size() * experiments.size() * purposes.size() * rules.size() > kMaxWork) return {};
+
+  const auto matches = [](const auto& list, const std::string& value) {
+    return list.empty() || Contains(list, value);
+  };
+  std::set<uint32_t> used;
+  for (const std::string& identity : identities) {
+    for (const std::string& experiment : experiments) {
+      for (const std::string& purpose : purposes) {
+        for (const unsigned directions : {1u, 2u, 4u}) {
+          if ((DirectionSet(rule) & directions) == 0) continue;
+          PrefixTrie clients;
+          for (size_t i = 0; i < rules.size(); ++i) {
+            const AdmissionRule& other = *rules[i];
+            if (!matches(other.match().identity(), identity) ||
+                !matches(other.match().experiment(), experiment) ||
+                !matches(other.match().purpose(), purpose) ||
+                (DirectionSet(other) & directions) == 0) {
+              continue;
+            }
+            used.insert(earlier[i]);
+            for (const IpPrefix& prefix : Prefixes(other.match().client())) {
+              clients.Insert(prefix, earlier[i]);
+            }
+          }
+          for (const IpPrefix& prefix : Prefixes(rule.match().client())) {
+            if (!clients.CoversAll(prefix)) return {};
+          }
+        }
+      }
+    }
+  }
+  return {used.begin(), used.end()};
+}
+
+std::vector<uint32_t> CoverFinder::AddAndFind(uint32_t index) {
+  const AdmissionRule& rule = policy_->admission(static_cast<int>(index));
+  const std::vector<uint32_t> earlier = Overlapping(rule);
+  std::vector<uint32_t> covering;
+  for (const uint32_t other : earlier) {
+    if (Covers(policy_->admission(static_cast<int>(other)), rule)) {
+      covering = {other};
+      break;
+    }
+  }
+  if (covering.empty() && !earlier.empty()) covering = FindTogether(rule, earlier);
+
+  if (rule.match().client().empty()) any_client_.push_back(index);
+  for (const std::string& client : rule.match().client()) {
+    clients_.Insert(*IpPrefix::Parse(client), index);
+  }
+  return covering;
 }
 
 }  // namespace weir::control

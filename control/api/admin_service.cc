@@ -1,11 +1,14 @@
 #include "control/api/admin_service.h"
 
+#include <absl/strings/escaping.h>
+
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "control/api/grpc_status.h"
 #include "control/api/outbox.h"
+#include "control/session/session.h"
 
 namespace weir::control {
 namespace {
@@ -121,6 +124,48 @@ grpc::ServerUnaryReactor* AdminService::ReloadPolicy(grpc::CallbackServerContext
                                                      const ms::ReloadPolicyRequest*,
                                                      ms::ReloadPolicyReply* reply) {
   *reply = policy_->Reload("weir policy reload");
+  return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::ListAudit(grpc::CallbackServerContext* context,
+                                                  const ms::ListAuditRequest* request,
+                                                  ms::ListAuditReply* reply) {
+  const absl::StatusOr<std::vector<AuditRow>> rows =
+      store_->ListAudit({.limit = request->limit(),
+                         .before_id = request->before_id(),
+                         .event = request->event(),
+                         .session_id = request->session_id()});
+  if (!rows.ok()) return Finish(context, rows.status());
+  for (const AuditRow& row : *rows) {
+    ms::AuditEntry& entry = *reply->add_entries();
+    entry.set_id(row.id);
+    entry.set_at(FormatTime(static_cast<uint64_t>(row.at_unix_ns)));
+    entry.set_event(row.event);
+    entry.set_session_id(row.session_id);
+    entry.set_stage(row.stage);
+    entry.set_rule(row.rule);
+    entry.set_field(row.field);
+    entry.set_netblock(row.netblock);
+    entry.set_detail(row.detail);
+    entry.set_count(row.count);
+    if (!row.trace.empty()) entry.mutable_trace()->ParseFromString(row.trace);
+    entry.set_hash(absl::BytesToHexString(row.hash));
+  }
+  return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::VerifyAudit(grpc::CallbackServerContext* context,
+                                                    const ms::VerifyAuditRequest* request,
+                                                    ms::VerifyAuditReply* reply) {
+  const absl::StatusOr<AuditVerdict> verdict = store_->VerifyAudit(
+      {.id = request->head().id(), .hash = absl::HexStringToBytes(request->head().hash())});
+  if (!verdict.ok()) return Finish(context, verdict.status());
+  reply->set_intact(verdict->intact);
+  reply->set_rows(verdict->rows);
+  reply->mutable_head()->set_id(verdict->head.id);
+  reply->mutable_head()->set_hash(absl::BytesToHexString(verdict->head.hash));
+  reply->set_first_broken_id(verdict->first_broken_id);
+  reply->set_why(verdict->why);
   return Finish(context, absl::OkStatus());
 }
 

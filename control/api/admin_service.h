@@ -38,6 +38,12 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const measurement::v1::ReloadPolicyRequest* request,
                                          measurement::v1::ReloadPolicyReply* reply) override;
+  grpc::ServerUnaryReactor* ListAudit(grpc::CallbackServerContext* context,
+                                      const measurement::v1::ListAuditRequest* request,
+                                      measurement::v1::ListAuditReply* reply) override;
+  grpc::ServerUnaryReactor* VerifyAudit(grpc::CallbackServerContext* context,
+                                        const measurement::v1::VerifyAuditRequest* request,
+                                        measurement::v1::VerifyAuditReply* reply) override;
 
  private:
   SessionManager* const manager_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "control/cli/audit_commands.h"
 #include "control/cli/completion.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/test_command.h"
@@ -138,8 +139,10 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   InfoOptions info;
   SessionsOptions sessions;
   RecordsOptions records;
-  std::string record_id, shell;
+  AuditOptions audit;
+  std::string record_id, shell, audit_head;
   std::vector<std::string> files;
+  ExplainOptions explain;
 
   Parser parser(&context.admin, &context.json);
   CLI::App* root = &parser.app();
@@ -178,17 +181,66 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
 
   group =
       parser.Add(root, "policy", "Work with policy files", "Example:\n  weir policy check FILE");
-  command =
-      parser.Add(group, "check", "Check policy files: faults, and rules that can never decide",
-                 "Exit code 0 if weir-control would start with every file and each of its\n"
-                 "rules can be reached, else 2.",
-                 [&] { return CheckPolicy(context, files); });
+  command = parser.Add(
+      group, "check", "Check policy files: faults, and rules that can never decide",
+      "Exit code 0 if weir-control would start with every file, each of its rules can be\n"
+      "reached and names the sentence it serves, else 2.",
+      [&] { return CheckPolicy(context, files); });
   command->add_option("FILE", files, "Policy files (protobuf text format)")->required();
+
+  command = parser.Add(
+      group, "explain", "Show stage by stage how policy files judge a request or a record",
+      "Several files are stacked, the site's own first. Examples:\n"
+      "  weir policy explain site.textproto upstream.textproto --request R.json\n"
+      "  weir records show ID --json > R.json && weir policy explain FILE --record R.json\n"
+      "\n"
+      "A request is a weir.measurement.v1.AdmissionQuery in protobuf's JSON:\n"
+      "  {\"request\": {\"experiment\": \"weir\", \"purpose\": \"interactive\",\n"
+      "     \"client_ends\": [{\"ip\": \"203.0.113.7\"}],\n"
+      "     \"directions\": [{\"direction\": \"DOWN\", \"parameters\": {\"rate_bps\": "
+      "\"1000000000\",\n"
+      "       \"duration_ns\": \"10000000000\", \"streams\": 1, \"ip_version\": 4,\n"
+      "       \"payload\": [{\"udp_payload_bytes\": 1472, \"weight\": 1}]}}]},\n"
+      "   \"link\": {\"budget_bps\": \"10000000000\"}}\n"
+      "\n"
+      "Exit code 0 admitted or approved, 3 refused or withheld, 2 no policy, request or record.",
+      [&] { return ExplainPolicy(context, explain); });
+  command->add_option("FILE", explain.files, "Policy files (protobuf text format)")->required();
+  CLI::Option* request =
+      command->add_option("--request", explain.request, "The request, in JSON")->type_name("FILE");
+  CLI::Option* record =
+      command->add_option("--record", explain.record, "The record, in JSON")->type_name("FILE");
+  request->excludes(record);
 
   parser.Add(group, "reload", "Put the node's policy files in force as they are now",
              "Running sessions keep the policy they were admitted under. A fault in a file leaves\n"
              "the last good policy in force and is shown; exit code 2. SIGHUP does the same.",
              [&] { return ReloadPolicy(context); });
+
+  group = parser.Add(root, "audit", "Look at the audit log, and verify it",
+                     "Examples:\n  weir audit list --event rejected --trace\n"
+                     "  weir audit verify --head 1234:9f86d081884c7d65...");
+  command =
+      parser.Add(group, "list", "List what was admitted, refused and changed, newest first",
+                 "Refusals of one minute with one cause are one entry, which appears when the\n"
+                 "minute is over. Addresses are netblocks, never full.\n"
+                 "Events: session_begun, session_finished, rejected, policy_applied,\n"
+                 "policy_unchanged, policy_kept.",
+                 [&] { return ListAudit(context, audit); });
+  command->add_option("--limit", audit.limit, "At most this many; default 100")->type_name("N");
+  command->add_option("--before", audit.before_id, "Only entries older than this one")
+      ->type_name("ID");
+  command->add_option("--event", audit.event, "Only entries of this kind")->type_name("NAME");
+  command->add_option("--session", audit.session_id, "Only entries of this session")
+      ->type_name("SESSION_ID");
+  command->add_flag("--trace", audit.trace, "Show stage by stage how each decision came about");
+  command =
+      parser.Add(group, "verify", "Recompute the log's hash chain",
+                 "Exit code 0 intact, 7 not: a row was changed, taken out or put in. Only a head\n"
+                 "noted elsewhere shows that rows were cut off at the end.",
+                 [&] { return VerifyAudit(context, audit_head); });
+  command->add_option("--head", audit_head, "A head printed earlier, which must be part of the log")
+      ->type_name("ID:HASH");
 
   command = parser.Add(root, "completion", "Print a completion script for your shell",
                        "Examples:\n"

@@ -90,19 +90,22 @@ std::string Bash(const std::vector<Command>& commands) {
   for (const auto& [flag, values] : Values()) {
     absl::StrAppend(&script, "    ", flag, ") words='", values, "' ;;\n");
   }
-  absl::StrAppend(&script,
-                  "    --ca|--admin) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
-                  "    *)\n      case $path in\n");
+  absl::StrAppend(
+      &script,
+      "    --ca|--admin|--request|--record) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
+      "    *)\n      case $path in\n");
   for (const Command& command : commands) {
     absl::StrAppend(&script, "        ", Quote(command.path), ") words='", Words(command),
                     "' ;;\n");
   }
-  absl::StrAppend(&script,
-                  "      esac\n  esac\n"
-                  "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-                  "  if [ \"$path\" = 'policy check' ] && [ \"${#COMPREPLY[@]}\" -eq 0 ]; then\n"
-                  "    COMPREPLY=($(compgen -f -- \"$current\"))\n  fi\n"
-                  "}\ncomplete -F _weir weir\n");
+  absl::StrAppend(
+      &script,
+      "      esac\n  esac\n"
+      "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+      "  case $path in\n    'policy check'|'policy explain')\n"
+      "      [ \"${#COMPREPLY[@]}\" -gt 0 ] || COMPREPLY=($(compgen -f -- \"$current\")) ;;\n"
+      "  esac\n"
+      "}\ncomplete -F _weir weir\n");
   return script;
 }
 
@@ -129,7 +132,7 @@ std::string Fish(const std::vector<Command>& commands) {
       const auto values = Values().find(word);
       if (values != Values().end()) {
         absl::StrAppend(&script, " -x -a ", Quote(values->second));
-      } else if (word == "--ca" || word == "--admin") {
+      } else if (word == "--ca" || word == "--admin" || word == "--request" || word == "--record") {
         absl::StrAppend(&script, " -r -F");
       }
       absl::StrAppend(&script, "\n");

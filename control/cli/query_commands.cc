@@ -6,41 +6,35 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/cli/json.h"
 #include "control/cli/programs.h"
+#include "control/cli/query.h"
 #include "control/cli/render_list.h"
 #include "control/cli/render_server.h"
 
 namespace weir::cli {
 namespace {
 
-constexpr int kDeadlineSeconds = 30;
-
-// One unary call and its rendering.
-template <typename Request, typename Reply, typename Render>
-ExitCode Query(const Context& context, const std::string& what,
-               grpc::Status (AdminStub::*method)(grpc::ClientContext*, const Request&, Reply*),
-               const Request& request, Render render) {
-  auto admin = ConnectAdmin(context.admin);
-  if (const auto* failure = std::get_if<Failure>(&admin)) return Report(context, *failure);
-  grpc::ClientContext call;
-  SetDeadline(&call, kDeadlineSeconds);
-  context.interrupt.OnRequest([&call] { call.TryCancel(); });
-  Reply reply;
-  const grpc::Status status =
-      (std::get<std::unique_ptr<AdminStub>>(admin).get()->*method)(&call, request, &reply);
-  context.interrupt.Clear();
-  if (context.interrupt.requested()) return Report(context, {ExitCode::kAborted, "interrupted"});
-  if (!status.ok()) return Report(context, ExplainStatus(status, what));
-  context.out << render(reply) << std::flush;
-  return ExitCode::kOk;
-}
-
-template <typename Reply>
-std::string JsonLine(const Reply& reply) {
-  return ToJson(reply) + "\n";
+ExitCode BecomeControl(const Context& context, std::vector<std::string> arguments) {
+  const auto program = FindProgram("weir-control");
+  if (!program) {
+    return Report(context, {ExitCode::kInternal,
+                            "this needs weir-control, which is neither beside this program nor in "
+                            "PATH"});
+  }
+  arguments.insert(arguments.begin(), *program);
+  if (context.json) arguments.emplace_back("--json");
+  std::vector<char*> raw;
+  for (std::string& argument : arguments) raw.push_back(argument.data());
+  raw.push_back(nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  execv(program->c_str(), raw.data());
+  return Report(context, {ExitCode::kInternal,
+                          absl::StrCat("cannot run ", *program, ": ", std::strerror(errno))});
 }
 
 }  // namespace
@@ -112,24 +106,21 @@ ExitCode ReloadPolicy(const Context& context) {
 }
 
 ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files) {
-  const auto program = FindProgram("weir-control");
-  if (!program) {
-    return Report(context, {ExitCode::kInternal,
-                            "policy check needs weir-control, which is neither "
-                            "beside this program nor in PATH"});
-  }
-  std::vector<std::string> arguments{*program, "check-policy"};
+  std::vector<std::string> arguments{"check-policy"};
   arguments.insert(arguments.end(), files.begin(), files.end());
-  if (context.json) arguments.emplace_back("--json");
-  std::vector<char*> raw;
-  for (std::string& argument : arguments) raw.push_back(argument.data());
-  raw.push_back(nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
-  execv(program->c_str(), raw.data());
-  return Report(context, {ExitCode::kInternal,
-                          absl::StrCat("cannot run ", *program, ": ", std::strerror(errno))});
+  return BecomeControl(context, std::move(arguments));
+}
+
+ExitCode ExplainPolicy(const Context& context, const ExplainOptions& options) {
+  std::vector<std::string> arguments{"explain-policy"};
+  arguments.insert(arguments.end(), options.files.begin(), options.files.end());
+  for (const auto& [flag, file] :
+       {std::pair("--request", &options.request), std::pair("--record", &options.record)}) {
+    if (file->empty()) continue;
+    arguments.emplace_back(flag);
+    arguments.push_back(*file);
+  }
+  return BecomeControl(context, std::move(arguments));
 }
 
 }  // namespace weir::cli

@@ -33,8 +33,14 @@ ExitCode ShowRecord(const Context& context, const std::string& record_id);
 // Reads the policy files again. kUsage: they are no policy, the last good one stays in force.
 ExitCode ReloadPolicy(const Context& context);
 
-// Becomes `weir-control check-policy FILE...`; returns only if that cannot be run.
+// Become `weir-control check-policy` and `explain-policy`; return only if that cannot be run.
 ExitCode CheckPolicy(const Context& context, const std::vector<std::string>& files);
+struct ExplainOptions {
+  std::vector<std::string> files;
+  std::string request;  // One of the two is given.
+  std::string record;
+};
+ExitCode ExplainPolicy(const Context& context, const ExplainOptions& options);
 
 }  // namespace weir::cli
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "control/cli/render_trace.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
@@ -125,6 +126,7 @@ std::string RenderRejection(const measurement::v1::Rejection& rejection, const T
       " (stage ", rejection.stage());
   if (!rejection.field().empty()) absl::StrAppend(&text, ", field ", rejection.field());
   absl::StrAppend(&text, ")\n", Wrap(rejection.message(), "  "));
+  absl::StrAppend(&text, RenderTrace(rejection.trace(), "  "));
   if (!rejection.operator_().empty()) {
     absl::StrAppend(&text, "  Operator: ", rejection.operator_(),
                     ", contact: ", rejection.contact(), "\n");

@@ -109,7 +109,14 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
   if (config->policy_file().empty()) {
     return check.Fail("policy_file", "required: without a policy nothing may be admitted");
   }
-  config->set_policy_file(check.Resolve(config->policy_file()));
+  std::set<std::string> policies;
+  for (std::string& file : *config->mutable_policy_file()) {
+    if (file.empty()) return check.Fail("policy_file", "must not be empty");
+    file = check.Resolve(file);
+    if (!policies.insert(file).second) {
+      return check.Fail("policy_file", absl::StrCat(file, " is named twice"));
+    }
+  }
 
   if (config->node().empty()) config->set_node(HostName());
   if (config->store().empty()) config->set_store(kDefaultStore);

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -20,8 +21,6 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
-
-constexpr size_t kMaxBytes = 1 << 20;
 
 std::string FieldNames(const Descriptor& type) {
   std::vector<std::string> names;
@@ -149,19 +148,23 @@ std::string FindInvalidString(const google::protobuf::Message& message) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
+absl::StatusOr<std::string> ReadTextFile(const std::string& path, size_t max_bytes) {
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
   if (!file) {
     const std::string message = absl::StrCat(path, ": ", std::strerror(errno));
     return errno == EACCES ? absl::PermissionDeniedError(message) : absl::NotFoundError(message);
   }
-  std::string text(kMaxBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  std::string text;
+  std::array<char, 65536> block;
+  while (const size_t read = std::fread(block.data(), 1, block.size(), file.get())) {
+    text.append(block.data(), read);
+    if (text.size() > max_bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": larger than ", max_bytes >> 20, " MiB"));
+    }
+  }
   if (std::ferror(file.get())) {
     return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno)));
-  }
-  if (text.size() > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": larger than 1 MiB"));
   }
   return text;
 }

@@ -12,8 +12,9 @@
 
 namespace weir::control {
 
-// The file's bytes. NotFound or PermissionDenied names the path; a file above 1 MiB is refused.
-absl::StatusOr<std::string> ReadTextFile(const std::string& path);
+// The file's bytes. NotFound or PermissionDenied names the path; a larger file is refused.
+absl::StatusOr<std::string> ReadTextFile(const std::string& path,
+                                         size_t max_bytes = size_t{1} << 20);
 
 // Parses `text` into `message`. An unknown field, a malformed value or text that is not UTF-8 is
 // InvalidArgument: "<path>:<line>:<column>: <what>; allowed: <names>". Line and column from 1.

@@ -3,6 +3,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -36,90 +37,160 @@ std::string FindUnknownField(const Message& message, const std::string& path) {
   return "";
 }
 
-absl::Status Refused(const record::v1::Record& record, const std::string& why) {
-  return absl::InvalidArgumentError(absl::StrCat("record ", record.record_id(), ": ", why));
-}
-
 const char* Suffix(record::v1::Direction direction) {
   return direction == record::v1::DOWN ? "-down" : "-up";
 }
 
-// What makes a record one of this session, and complete.
-absl::Status Check(const AdmittedSession& session, const record::v1::Record& record) {
-  if (std::string unknown = FindUnknownField(record, "record"); !unknown.empty()) {
-    return Refused(record, absl::StrCat(unknown, ": not a field of the record schema"));
-  }
-  if (session.session_id.empty() || session.admission_rule.empty() ||
-      session.policy_digest.empty()) {
-    return Refused(record, "its session was never admitted");
-  }
-  if (record.session_id() != session.session_id) {
-    return Refused(record,
-                   absl::StrCat("session_id: of another session than ", session.session_id));
-  }
-  if (record.direction() != record::v1::DOWN && record.direction() != record::v1::UP) {
-    return Refused(record, "direction: required");
-  }
-  if (record.record_id() != absl::StrCat(session.session_id, Suffix(record.direction()))) {
-    return Refused(record, "record_id: must be the session id and the direction");
-  }
-  if (!record.origin_active()) {
-    return Refused(record, "origin_active: passive data has no route into the store");
-  }
-  if (record.outcome() != record::v1::COMPLETED && record.outcome() != record::v1::ABORTED) {
-    return Refused(record, "outcome: required");
-  }
-  if (record.end_reason().empty()) return Refused(record, "end_reason: required");
-  if (!record.has_negotiated_at()) return Refused(record, "negotiated_at: required");
-  if (record.server().operator_().empty() || record.server().contact().empty()) {
-    return Refused(record, "server: operator and contact are required");
-  }
-  if (record.has_result() && record.result().direction() != record.direction()) {
-    return Refused(record, "result.direction: not the record's");
-  }
-  return absl::OkStatus();
-}
+// Judges one record, stage by stage, noting each if somebody asked.
+class Judge {
+ public:
+  Judge(const AdmittedSession& session, const record::v1::Record& record, policy::v1::Trace* trace)
+      : session_(session), record_(record), trace_(trace) {}
 
-absl::StatusOr<record::v1::Address> Keep(const std::string& mode, const std::string& text) {
-  record::v1::Address kept;
-  if (mode == "none") {
-    kept.set_mode(record::v1::ADDRESS_NONE);
-    return kept;
+  // What makes a record one of this session, and complete.
+  absl::Status Check() {
+    if (std::string unknown = FindUnknownField(record_, "record"); !unknown.empty()) {
+      return Refuse("schema", "closed_schema", unknown, "not a field of the record schema");
+    }
+    Note("schema", "closed_schema", "record", "", "only fields of the schema", policy::v1::PASSED);
+    if (absl::Status status = CheckSession(); !status.ok()) return status;
+    if (!record_.origin_active()) {
+      return Refuse("origin", "active_only", "origin_active",
+                    "passive data has no route into the store");
+    }
+    Note("origin", "active_only", "origin_active", "true", "true", policy::v1::PASSED);
+    return CheckComplete();
   }
-  const auto address = IpAddress::Parse(text);
-  if (!address) return absl::InvalidArgumentError("client: its address is not known");
-  if (mode == "netblock") {
-    kept.set_mode(record::v1::ADDRESS_NETBLOCK);
-    kept.set_value(Netblock(*address).ToString());
-  } else {
-    kept.set_mode(record::v1::ADDRESS_FULL);
-    kept.set_value(address->ToString());
+
+  absl::Status Refuse(const char* stage, const char* rule, const std::string& field,
+                      const std::string& why) {
+    Note(stage, rule, field, "", why, policy::v1::REFUSED);
+    return absl::InvalidArgumentError(
+        absl::StrCat("record ", record_.record_id(), ": ", field, ": ", why));
   }
-  return kept;
-}
+
+  policy::v1::TraceStep* Note(const char* stage, const std::string& rule, const std::string& field,
+                              const std::string& value, const std::string& limit,
+                              policy::v1::Verdict verdict) {
+    if (trace_ == nullptr) return nullptr;
+    policy::v1::TraceStep* step = trace_->add_steps();
+    step->set_stage(stage);
+    step->set_rule(rule);
+    step->set_field(field);
+    step->set_value(value);
+    step->set_limit(limit);
+    step->set_verdict(verdict);
+    return step;
+  }
+
+  // One step for the rule of each layer, up to the first that withholds the record.
+  void NoteRules(const Policy& policy, const ExportVerdict& verdict) {
+    if (trace_ == nullptr) return;
+    for (size_t layer = 0; layer < verdict.rules.size(); ++layer) {
+      const policy::v1::ExportRule* rule = verdict.rules[layer];
+      const bool allow = rule != nullptr && rule->effect() == policy::v1::ALLOW;
+      policy::v1::TraceStep* step =
+          Note("decide", rule == nullptr ? kDefaultDenyRule : rule->name(), "",
+               allow ? "ALLOW" : "DENY", "", allow ? policy::v1::PASSED : policy::v1::REFUSED);
+      step->set_profile(policy.layers()[layer]->profile());
+      if (rule != nullptr) *step->mutable_serves() = rule->serves();
+      if (!allow) return;
+    }
+  }
+
+ private:
+  absl::Status CheckSession() {
+    const auto refuse = [&](const char* field, const std::string& why) {
+      return Refuse("session", "admitted_session", field, why);
+    };
+    if (session_.session_id.empty() || session_.admission_rule.empty() ||
+        session_.policy_digest.empty()) {
+      return refuse("session_id", "its session was never admitted");
+    }
+    if (record_.session_id() != session_.session_id) {
+      return refuse("session_id", absl::StrCat("of another session than ", session_.session_id));
+    }
+    if (record_.direction() != record::v1::DOWN && record_.direction() != record::v1::UP) {
+      return refuse("direction", "required");
+    }
+    if (record_.record_id() != absl::StrCat(session_.session_id, Suffix(record_.direction()))) {
+      return refuse("record_id", "must be the session id and the direction");
+    }
+    Note("session", "admitted_session", "session_id", session_.session_id, session_.admission_rule,
+         policy::v1::PASSED);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckComplete() {
+    const auto refuse = [&](const char* field, const std::string& why) {
+      return Refuse("schema", "complete", field, why);
+    };
+    if (record_.outcome() != record::v1::COMPLETED && record_.outcome() != record::v1::ABORTED) {
+      return refuse("outcome", "required");
+    }
+    if (record_.end_reason().empty()) return refuse("end_reason", "required");
+    if (!record_.has_negotiated_at()) return refuse("negotiated_at", "required");
+    if (record_.server().operator_().empty() || record_.server().contact().empty()) {
+      return refuse("server", "operator and contact are required");
+    }
+    if (record_.has_result() && record_.result().direction() != record_.direction()) {
+      return refuse("result.direction", "not the record's");
+    }
+    return absl::OkStatus();
+  }
+
+  const AdmittedSession& session_;
+  const record::v1::Record& record_;
+  policy::v1::Trace* const trace_;
+};
 
 }  // namespace
 
-absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& session,
-                                                     record::v1::Record record) const {
-  if (absl::Status status = Check(session, record); !status.ok()) return status;
-  const policy::v1::ExportRule* rule =
-      policy_->MatchExport(session.experiment, session.admission_rule);
-  if (rule == nullptr || rule->effect() != policy::v1::ALLOW) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("record ", record.record_id(), ": export rule \"",
-                     rule == nullptr ? kDefaultDenyRule : rule->name(), "\" withholds it"));
+std::optional<record::v1::Address> KeepAddress(record::v1::AddressMode mode,
+                                               const std::string& text) {
+  record::v1::Address kept;
+  kept.set_mode(mode);
+  if (mode == record::v1::ADDRESS_NONE) return kept;
+  // What was shortened before is still what it is.
+  if (mode == record::v1::ADDRESS_NETBLOCK && text.find('/') != std::string::npos) {
+    const auto prefix = IpPrefix::Parse(text);
+    if (!prefix.ok() || prefix->length != Netblock(prefix->address).length) return std::nullopt;
+    kept.set_value(text);
+    return kept;
   }
-  auto client = Keep(rule->address(), session.client_address);
-  if (!client.ok()) return Refused(record, std::string(client.status().message()));
+  const auto address = IpAddress::Parse(text);
+  if (!address) return std::nullopt;
+  kept.set_value(mode == record::v1::ADDRESS_FULL ? address->ToString()
+                                                  : Netblock(*address).ToString());
+  return kept;
+}
+
+absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& session,
+                                                     record::v1::Record record,
+                                                     policy::v1::Trace* trace) const {
+  if (trace != nullptr) trace->set_policy_digest(policy_->digest());
+  Judge judge(session, record, trace);
+  if (absl::Status status = judge.Check(); !status.ok()) return status;
+  const ExportVerdict verdict = policy_->MatchExport(session.experiment, session.admission_rule);
+  judge.NoteRules(*policy_, verdict);
+  if (!verdict.allowed) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "record ", record.record_id(), ": export rule \"", verdict.rule, "\" withholds it"));
+  }
+  auto client = KeepAddress(verdict.address, session.client_address);
+  if (!client)
+    return judge.Refuse("address", "client_address", "client", "its address is not known");
+  judge.Note("address", verdict.rule, "client", client->value(),
+             record::v1::AddressMode_Name(verdict.address), policy::v1::PASSED);
+  judge.Note("release", verdict.rule, "release_class", "",
+             record::v1::ReleaseClass_Name(verdict.release_class), policy::v1::PASSED);
   *record.mutable_client() = *std::move(client);
   record.set_experiment(session.experiment);
   record.set_purpose(session.purpose);
   record.set_admission_rule(session.admission_rule);
   record.set_policy_digest(session.policy_digest);
-  record.set_export_rule(rule->name());
-  record.set_release_class(rule->release_class() == "public" ? record::v1::PUBLIC
-                                                             : record::v1::OPERATOR_ONLY);
+  record.set_export_rule(verdict.rule);
+  record.set_release_class(verdict.release_class);
   return ApprovedRecord(std::move(record));
 }
 

@@ -3,12 +3,14 @@
 #define WEIR_CONTROL_EXPORT_EXPORT_POLICY_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "control/admission/policy.h"
 #include "control/export/approved_record.h"
+#include "policy/v1/trace.pb.h"
 #include "record/v1/record.pb.h"
 
 namespace weir::control {
@@ -16,12 +18,16 @@ namespace weir::control {
 // What admission established about the session a record claims to be of.
 struct AdmittedSession {
   std::string session_id;
-  std::string admission_rule;
-  std::string policy_digest;  // In force at admission.
+  std::string admission_rule;  // Of each layer: see JoinRules.
+  std::string policy_digest;   // In force at admission.
   std::string experiment;
   std::string purpose;
   std::string client_address;  // Full, textual: the address that was proven.
 };
+
+// The address as `mode` lets it be kept; nullopt if it is to be kept and is none.
+std::optional<record::v1::Address> KeepAddress(record::v1::AddressMode mode,
+                                               const std::string& text);
 
 // Stateless; thread-safe. Fails closed.
 class ExportPolicy {
@@ -32,8 +38,9 @@ class ExportPolicy {
   // export_rule and release_class; whatever the caller put there is overwritten.
   // InvalidArgument: the record is not closed-schema, not of this session, passive, or incomplete.
   // PermissionDenied: an export rule (or default_deny) keeps it out.
-  absl::StatusOr<ApprovedRecord> Approve(const AdmittedSession& session,
-                                         record::v1::Record record) const;
+  // `trace`, when given, receives each step; the last one is the one that decided.
+  absl::StatusOr<ApprovedRecord> Approve(const AdmittedSession& session, record::v1::Record record,
+                                         policy::v1::Trace* trace = nullptr) const;
 
  private:
   std::shared_ptr<const Policy> policy_;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/admission/label.h"
+#include "control/admission/policy.h"
 #include "control/session/clock.h"
 #include "control/session/end_reason.h"
 #include "control/session/interval_recorder.h"
@@ -272,7 +272,7 @@ bool ClientSession::AcceptGrant(const ms::Grant& grant) {
   facts_.experiment = request_.experiment();
   facts_.purpose = request_.purpose();
   facts_.client_address = slots_[0].ends()[0].ip();
-  facts_.admission_rule = IsLabel(grant.admission_rule()) ? grant.admission_rule() : kRemoteRule;
+  facts_.admission_rule = IsRuleList(grant.admission_rule()) ? grant.admission_rule() : kRemoteRule;
   facts_.policy_digest =
       LooksLikeDigest(grant.policy_digest()) ? grant.policy_digest() : policy_->digest();
   facts_.policy = policy_;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "control/admission/ip_address.h"
 #include "control/export/export_policy.h"
 
 namespace weir::control {
@@ -139,12 +138,9 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
 }
 
 std::string AddressAsKept(const Policy& policy, const SessionFacts& facts) {
-  const policy::v1::ExportRule* rule = policy.MatchExport(facts.experiment, facts.admission_rule);
-  const std::optional<IpAddress> address = IpAddress::Parse(facts.client_address);
-  if (rule == nullptr || !address.has_value()) return "";
-  if (rule->address() == "full") return address->ToString();
-  if (rule->address() == "netblock") return Netblock(*address).ToString();
-  return "";
+  const ExportVerdict verdict = policy.MatchExport(facts.experiment, facts.admission_rule);
+  const auto kept = KeepAddress(verdict.address, facts.client_address);
+  return kept ? kept->value() : "";
 }
 
 }  // namespace weir::control

@@ -146,6 +146,7 @@ void SessionManager::DoNegotiate(const ms::NegotiateRequest& request, const Call
     node_.metrics->CountRejection(rejection->stage(), rejection->rule());
     node_.store->AuditRejection(*rejection,
                                 request.client_ends().empty() ? "" : request.client_ends(0).ip());
+    WithoutSharedValues(rejection->mutable_trace());
     *answer.mutable_rejection() = std::move(*rejection);
     reply(std::move(answer));
     return;

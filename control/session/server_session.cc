@@ -121,7 +121,9 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
       std::make_shared<Session>(facts.id, SessionRole::kServer, facts.negotiated_unix_ns);
   server->session_->SetTerms(facts.granted, AddressAsKept(*admitted.policy, facts),
                              facts.admission_rule);
-  if (absl::Status stored = node.store->BeginSession(ToRow(facts)); !stored.ok()) {
+  SessionRow row = ToRow(facts);
+  row.trace = std::move(admitted.trace);
+  if (absl::Status stored = node.store->BeginSession(row); !stored.ok()) {
     spdlog::error("store: {}", std::string(stored.message()));
     return admission.Reject("store", "store_write", "",
                             "the session could not be written to the store of results, so it "

@@ -7,13 +7,13 @@
 namespace weir::control {
 namespace {
 
-constexpr int64_t kMinuteNs = int64_t{60} * 1'000'000'000;
+constexpr int64_t kTallyMinuteNs = int64_t{60} * 1'000'000'000;
 
 }  // namespace
 
 void RejectionTally::Add(const measurement::v1::Rejection& rejection, const std::string& peer,
                          int64_t at_unix_ns) {
-  Key key{.minute_unix_ns = at_unix_ns - at_unix_ns % kMinuteNs,
+  Key key{.minute_unix_ns = at_unix_ns - at_unix_ns % kTallyMinuteNs,
           .stage = rejection.stage(),
           .rule = rejection.rule(),
           .field = rejection.field(),
@@ -21,7 +21,9 @@ void RejectionTally::Add(const measurement::v1::Rejection& rejection, const std:
   if (const auto address = IpAddress::Parse(peer)) key.netblock = Netblock(*address).ToString();
   if (entries_.size() >= kMaxKeys && !entries_.contains(key)) key.netblock.clear();
   Entry& entry = entries_[std::move(key)];
-  if (entry.count++ == 0) entry.detail = rejection.message();
+  if (entry.count++ != 0) return;
+  entry.detail = rejection.message();
+  entry.trace = rejection.trace().SerializeAsString();
 }
 
 std::map<RejectionTally::Key, RejectionTally::Entry> RejectionTally::Take() {
@@ -33,6 +35,7 @@ void RejectionTally::Return(const std::map<Key, Entry>& entries) {
     Entry& kept = entries_[key];
     kept.count += entry.count;
     kept.detail = entry.detail;
+    kept.trace = entry.trace;
   }
 }
 

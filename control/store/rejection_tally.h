@@ -25,6 +25,7 @@ class RejectionTally {
   struct Entry {
     uint64_t count = 0;
     std::string detail;  // The first one's message.
+    std::string trace;   // And its trace, serialised.
   };
 
   // `peer` is a textual address, or empty; `at_unix_ns` is now.

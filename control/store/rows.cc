@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/store/audit_log.h"
 
 namespace weir::control {
 namespace {
@@ -15,20 +16,6 @@ absl::Status Damaged(const std::string& what) {
 
 int64_t UnixNs(const google::protobuf::Timestamp& time) {
   return time.seconds() * 1'000'000'000 + time.nanos();
-}
-
-absl::Status InsertAudit(Database* database, int64_t at_unix_ns, const std::string& event,
-                         const std::string& session_id, const std::string& rule,
-                         const std::string& detail) {
-  auto statement = database->Prepare(
-      "INSERT INTO audit (at_unix_ns, event, session_id, rule, detail) VALUES (?, ?, ?, ?, ?)");
-  if (!statement.ok()) return statement.status();
-  return statement->Bind(0, at_unix_ns)
-      .Bind(1, event)
-      .Bind(2, session_id)
-      .Bind(3, rule)
-      .Bind(4, detail)
-      .Run();
 }
 
 absl::Status InsertRecord(Database* database, const Record& record) {
@@ -76,8 +63,12 @@ absl::Status InsertSession(Database* database, const SessionRow& row) {
                             .BindBlob(9, row.granted)
                             .Run();
   if (!status.ok()) return status;
-  return InsertAudit(database, row.started_unix_ns, "session_begun", row.session_id,
-                     row.admission_rule, row.role);
+  return AppendAudit(database, {.at_unix_ns = row.started_unix_ns,
+                                .event = "session_begun",
+                                .session_id = row.session_id,
+                                .rule = row.admission_rule,
+                                .detail = row.role,
+                                .trace = row.trace.SerializeAsString()});
 }
 
 absl::Status InsertInterval(Database* database, const std::string& session_id, int direction,
@@ -130,24 +121,27 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
   auto forget = database->Prepare("DELETE FROM intervals WHERE session_id = ?");
   if (!forget.ok()) return forget.status();
   if (status = forget->Bind(0, end.session_id).Run(); !status.ok()) return status;
-  status = InsertAudit(
-      database, at_unix_ns, "session_finished", end.session_id, rule,
-      absl::StrCat(end.state, ": ", end.end_reason, end.detail.empty() ? "" : "; ", end.detail));
+  status =
+      AppendAudit(database, {.at_unix_ns = at_unix_ns,
+                             .event = "session_finished",
+                             .session_id = end.session_id,
+                             .rule = rule,
+                             .detail = absl::StrCat(end.state, ": ", end.end_reason,
+                                                    end.detail.empty() ? "" : "; ", end.detail)});
   if (!status.ok()) return status;
   return static_cast<int64_t>(end.records.size());
 }
 
 absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns) {
-  return InsertAudit(database, at_unix_ns, event.event, "", "", event.detail);
+  return AppendAudit(database,
+                     {.at_unix_ns = at_unix_ns, .event = event.event, .detail = event.detail});
 }
 
 absl::Status InsertRejections(Database* database,
                               const std::map<RejectionTally::Key, RejectionTally::Entry>& entries) {
   auto statement = database->Prepare(
-      "INSERT INTO audit (at_unix_ns, event, stage, rule, field, netblock, detail, count) "
-      "VALUES (?, 'rejected', ?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT (at_unix_ns, stage, rule, field, netblock) WHERE event = 'rejected' "
-      "DO UPDATE SET count = count + excluded.count");
+      "INSERT INTO rejections (minute_unix_ns, stage, rule, field, netblock, detail, trace, count) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count");
   if (!statement.ok()) return statement.status();
   for (const auto& [key, entry] : entries) {
     absl::Status status = statement->Bind(0, key.minute_unix_ns)
@@ -156,11 +150,42 @@ absl::Status InsertRejections(Database* database,
                               .Bind(3, key.field)
                               .Bind(4, key.netblock)
                               .Bind(5, entry.detail)
-                              .Bind(6, static_cast<int64_t>(entry.count))
+                              .BindBlob(6, entry.trace)
+                              .Bind(7, static_cast<int64_t>(entry.count))
                               .Run();
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status SealRejections(Database* database, int64_t before_unix_ns) {
+  auto open = database->Prepare(
+      "SELECT minute_unix_ns, stage, rule, field, netblock, detail, trace, count FROM rejections "
+      "WHERE minute_unix_ns < ? ORDER BY minute_unix_ns, stage, rule, field, netblock");
+  if (!open.ok()) return open.status();
+  open->Bind(0, before_unix_ns);
+  bool any = false;
+  while (true) {
+    const auto found = open->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    any = true;
+    absl::Status status = AppendAudit(database, {.at_unix_ns = open->Int(0),
+                                                 .event = "rejected",
+                                                 .stage = open->Text(1),
+                                                 .rule = open->Text(2),
+                                                 .field = open->Text(3),
+                                                 .netblock = open->Text(4),
+                                                 .detail = open->Text(5),
+                                                 .count = open->Int(7),
+                                                 .trace = open->Text(6)});
+    if (!status.ok()) return status;
+  }
+  if (!any) return absl::OkStatus();
+  open->Reset();
+  auto sealed = database->Prepare("DELETE FROM rejections WHERE minute_unix_ns < ?");
+  if (!sealed.ok()) return sealed.status();
+  return sealed->Bind(0, before_unix_ns).Run();
 }
 
 absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database) {

@@ -27,8 +27,12 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
 
 absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns);
 
+// Adds to the counts of their minute, which may still change.
 absl::Status InsertRejections(Database* database,
                               const std::map<RejectionTally::Key, RejectionTally::Entry>& entries);
+
+// Moves the counts of minutes that began before this time into the audit log, for good.
+absl::Status SealRejections(Database* database, int64_t before_unix_ns);
 
 absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database);
 absl::StatusOr<std::vector<FinishedSession>> SelectFinished(Database* database, uint32_t limit);

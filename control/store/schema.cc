@@ -3,6 +3,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
+#include "control/store/audit_log.h"
 
 namespace weir::control {
 namespace {
@@ -50,7 +51,7 @@ CREATE TABLE records (
 CREATE TABLE audit (
   id         INTEGER PRIMARY KEY,
   at_unix_ns INTEGER NOT NULL,
-  event      TEXT NOT NULL,               -- session_begun, rejected, policy_applied, ...
+  event      TEXT NOT NULL,               -- session_begun, session_finished, rejected.
   session_id TEXT NOT NULL DEFAULT '',
   stage      TEXT NOT NULL DEFAULT '',
   rule       TEXT NOT NULL DEFAULT '',
@@ -61,7 +62,48 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE UNIQUE INDEX audit_rejected ON audit (at_unix_ns, stage, rule, field, netblock)
   WHERE event = 'rejected';
+)sql",
+                                                             R"sql(
+DROP INDEX audit_rejected;
+ALTER TABLE audit RENAME TO audit_unchained;  -- Read by ChainAudit.
+
+-- Only ever appended to: see audit_log.h.
+CREATE TABLE audit (
+  id         INTEGER PRIMARY KEY,         -- From 1, without a gap.
+  at_unix_ns INTEGER NOT NULL,
+  event      TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  stage      TEXT NOT NULL,
+  rule       TEXT NOT NULL,
+  field      TEXT NOT NULL,
+  netblock   TEXT NOT NULL,               -- Never a full address.
+  detail     TEXT NOT NULL,
+  count      INTEGER NOT NULL,
+  trace      BLOB NOT NULL,               -- policy.v1.Trace
+  hash       BLOB NOT NULL                -- Of this row and the hash before it.
+) STRICT;
+CREATE INDEX audit_session ON audit (session_id) WHERE session_id <> '';
+
+-- Refusals of a minute that may not be over: a row of the log cannot be counted up.
+CREATE TABLE rejections (
+  minute_unix_ns INTEGER NOT NULL,
+  stage          TEXT NOT NULL,
+  rule           TEXT NOT NULL,
+  field          TEXT NOT NULL,
+  netblock       TEXT NOT NULL,
+  detail         TEXT NOT NULL,           -- Of the first, as is the trace.
+  trace          BLOB NOT NULL,
+  count          INTEGER NOT NULL,
+  PRIMARY KEY (minute_unix_ns, stage, rule, field, netblock)
+) STRICT, WITHOUT ROWID;
 )sql"};
+
+// What SQL alone cannot do for a version, after its script.
+absl::Status FinishMigration(Database* database, int64_t version) {
+  if (version != 2) return absl::OkStatus();
+  if (absl::Status status = ChainAudit(database); !status.ok()) return status;
+  return database->Execute("DROP TABLE audit_unchained");
+}
 
 }  // namespace
 
@@ -84,18 +126,20 @@ absl::Status CheckOwner(const std::string& path, Database* database) {
   return absl::OkStatus();
 }
 
-absl::Status Migrate(Database* database) {
+absl::Status Migrate(Database* database, int64_t to) {
   const auto version = database->QueryInt("PRAGMA user_version");
   if (!version.ok()) return version.status();
-  if (*version == kStoreVersion) return absl::OkStatus();
+  if (*version >= to) return absl::OkStatus();
 
-  std::string script = "BEGIN IMMEDIATE;";
-  for (int64_t from = *version; from < kStoreVersion; ++from) {
-    absl::StrAppend(&script, kMigrations[static_cast<size_t>(from)]);
+  absl::Status status = database->Execute("BEGIN IMMEDIATE");
+  for (int64_t from = *version; status.ok() && from < to; ++from) {
+    status = database->Execute(kMigrations[static_cast<size_t>(from)]);
+    if (status.ok()) status = FinishMigration(database, from + 1);
   }
-  absl::StrAppend(&script, "PRAGMA application_id=", kStoreApplicationId,
-                  ";PRAGMA user_version=", kStoreVersion, ";COMMIT;");
-  absl::Status status = database->Execute(script);
+  if (status.ok()) {
+    status = database->Execute(absl::StrCat("PRAGMA application_id=", kStoreApplicationId,
+                                            ";PRAGMA user_version=", to, ";COMMIT;"));
+  }
   if (!status.ok() && database->InTransaction()) database->Execute("ROLLBACK").IgnoreError();
   return status;
 }

@@ -10,13 +10,13 @@
 namespace weir::control {
 
 inline constexpr int64_t kStoreApplicationId = 0x57454952;  // "WEIR"
-inline constexpr int64_t kStoreVersion = 1;
+inline constexpr int64_t kStoreVersion = 2;
 
 // FailedPrecondition: the database belongs to another program or a newer Weir. Writes nothing.
 absl::Status CheckOwner(const std::string& path, Database* database);
 
-// Brings an empty or older database to kStoreVersion, in one transaction.
-absl::Status Migrate(Database* database);
+// Brings an empty or older database to `to`, in one transaction.
+absl::Status Migrate(Database* database, int64_t to = kStoreVersion);
 
 }  // namespace weir::control
 

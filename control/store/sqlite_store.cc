@@ -8,12 +8,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
 #include "control/store/rejection_tally.h"
 #include "control/store/rows.h"
@@ -25,6 +27,11 @@ namespace {
 
 constexpr uint32_t kDefaultLimit = 100;
 constexpr uint32_t kMaxLimit = 1000;
+
+constexpr int64_t kMinuteNs = int64_t{60} * 1'000'000'000;
+
+// When the minute began whose refusals are still counted together.
+int64_t ThisMinute(int64_t now_unix_ns) { return now_unix_ns - now_unix_ns % kMinuteNs; }
 
 uint32_t Bounded(uint32_t limit) { return limit == 0 ? kDefaultLimit : std::min(limit, kMaxLimit); }
 
@@ -72,7 +79,14 @@ class SqliteStore final : public Store {
         writer_(&writing_, [this] { Measure(); }) {}
 
   absl::Status BeginSession(const SessionRow& row) override {
-    return writer_.Run({.apply = [&row](Database* db) { return InsertSession(db, row); },
+    return writer_.Run({.apply =
+                            [&row, now = absl::GetCurrentTimeNanos()](Database* db) {
+                              if (absl::Status status = SealRejections(db, ThisMinute(now));
+                                  !status.ok()) {
+                                return status;
+                              }
+                              return InsertSession(db, row);
+                            },
                         .on_failure = BatchWriter::OnFailure::kFail});
   }
 
@@ -102,7 +116,8 @@ class SqliteStore final : public Store {
     tally_.Add(rejection, peer, absl::GetCurrentTimeNanos());
     if (!first) return;  // The operation that will write it is queued already.
     auto taken = std::make_shared<RejectionTally>();
-    writer_.Post({.apply = [this, taken](Database* db) {
+    writer_.Post({.apply = [this, taken, now = absl::GetCurrentTimeNanos()](Database* db) {
+      if (absl::Status status = SealRejections(db, ThisMinute(now)); !status.ok()) return status;
       // On a second try, what was taken the first time is still to be written.
       {
         const std::lock_guard tally_lock(tally_mutex_);
@@ -116,6 +131,23 @@ class SqliteStore final : public Store {
     writer_.Post({.apply = [event, now = absl::GetCurrentTimeNanos()](Database* db) {
       return InsertEvent(db, event, now);
     }});
+  }
+
+  absl::StatusOr<std::vector<AuditRow>> ListAudit(const AuditFilter& filter) override {
+    AuditFilter bounded = filter;
+    bounded.limit = Bounded(filter.limit);
+    const std::lock_guard lock(read_mutex_);
+    return SelectAudit(&reading_, bounded);
+  }
+
+  absl::StatusOr<AuditVerdict> VerifyAudit(const AuditHead& anchor) override {
+    // A connection of its own: a long log must not keep other readers waiting.
+    auto database = Database::Open(options_.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+    if (!database.ok()) return database.status();
+    if (absl::Status status = database->Execute("PRAGMA query_only=ON"); !status.ok()) {
+      return status;
+    }
+    return control::VerifyAudit(&*database, anchor.id == 0 ? std::nullopt : std::optional(anchor));
   }
 
   absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() override {
@@ -155,6 +187,13 @@ class SqliteStore final : public Store {
   absl::Status Flush() override {
     return writer_.Run({.apply = [](Database*) { return absl::OkStatus(); },
                         .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  absl::Status SealAll() {
+    return writer_.Run(
+        {.apply =
+             [](Database* db) { return SealRejections(db, std::numeric_limits<int64_t>::max()); },
+         .on_failure = BatchWriter::OnFailure::kFail});
   }
 
   // On the writer's thread: pages in use, and what the log holds beside them.
@@ -226,7 +265,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   if (absl::Status status = CheckOwner(options.path, &*writing); !status.ok()) {
     return explain(status);
   }
-  for (absl::Status (*step)(Database*) : {&Configure, &CheckIntegrity, &Migrate}) {
+  const auto migrate = [](Database* database) { return Migrate(database); };
+  for (absl::Status (*step)(Database*) : {&Configure, &CheckIntegrity, +migrate}) {
     if (absl::Status status = step(&*writing); !status.ok()) return explain(status);
   }
   const auto records = writing->QueryInt("SELECT count(*) FROM records");
@@ -240,7 +280,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   }
   auto store = std::make_unique<SqliteStore>(options, std::move(lock), *std::move(writing),
                                              *std::move(reading), *records);
-  if (absl::Status status = store->Flush(); !status.ok()) return explain(status);  // Measures too.
+  // What an earlier process counted is final. Measures too.
+  if (absl::Status status = store->SealAll(); !status.ok()) return explain(status);
   return std::unique_ptr<Store>(std::move(store));
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "control/export/approved_record.h"
 #include "measurement/v1/measurement.pb.h"
+#include "policy/v1/trace.pb.h"
 #include "record/v1/record.pb.h"
 
 namespace weir::control {
@@ -29,9 +30,10 @@ struct SessionRow {
   std::string policy_digest;
   std::string experiment;
   std::string purpose;
-  std::string client_address;  // Forgotten when the session is finished.
-  std::string requested;       // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
-  std::string granted;         // Serialised measurement.v1.Grant (without the session key).
+  std::string client_address;    // Forgotten when the session is finished.
+  std::string requested;         // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
+  std::string granted;           // Serialised measurement.v1.Grant (without the session key).
+  policy::v1::Trace trace = {};  // Why it was admitted, for the audit row. Not read back.
 };
 
 struct UnfinishedSession {
@@ -66,8 +68,43 @@ struct SessionEnd {
 
 // Something an operator or auditor must be able to see later, other than sessions and refusals.
 struct AuditEvent {
-  std::string event;   // "policy_applied", "policy_kept".
-  std::string detail;  // Never an address.
+  std::string event = {};   // "policy_applied", "policy_kept".
+  std::string detail = {};  // Never an address.
+};
+
+// One row of the audit log.
+struct AuditRow {
+  int64_t id = 0;  // From 1, without a gap.
+  int64_t at_unix_ns = 0;
+  std::string event = {};
+  std::string session_id = {};
+  std::string stage = {}, rule = {}, field = {};  // Of a refusal.
+  std::string netblock = {};                      // Never a full address.
+  std::string detail = {};
+  int64_t count = 1;       // Refusals of one minute with the same cause are one row.
+  std::string trace = {};  // Serialised policy.v1.Trace.
+  std::string hash = {};   // 32 bytes.
+};
+
+struct AuditFilter {
+  uint32_t limit = 0;      // 0 is 100; at most 1000.
+  int64_t before_id = 0;   // 0: from the newest.
+  std::string event = {};  // Empty: all.
+  std::string session_id = {};
+};
+
+// The newest row of an audit log at some time: what is noted elsewhere to prove it later.
+struct AuditHead {
+  int64_t id = 0;
+  std::string hash = {};
+};
+
+struct AuditVerdict {
+  bool intact = false;
+  int64_t rows = 0;  // That are in order.
+  AuditHead head;    // Of those.
+  int64_t first_broken_id = 0;
+  std::string why = {};
 };
 
 // The only opener of the database. Thread-safe. One writer thread commits what is queued in
@@ -105,6 +142,11 @@ class Store {
 
   // Queued, stamped with the present time.
   virtual void Audit(const AuditEvent& event) = 0;
+
+  // Newest first. Refusals of the present minute are still being counted and not among them.
+  virtual absl::StatusOr<std::vector<AuditRow>> ListAudit(const AuditFilter& filter) = 0;
+  // Recomputes the whole chain. `anchor`, if its id is not 0, must be part of it.
+  virtual absl::StatusOr<AuditVerdict> VerifyAudit(const AuditHead& anchor) = 0;
 
   // Sessions begun and not finished, oldest first: what a restarted control must end.
   virtual absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() = 0;

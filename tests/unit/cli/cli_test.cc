@@ -362,6 +362,43 @@ TEST_F(CliTest, RecordsAndSessions) {
   EXPECT_TRUE(OutHas("018f") && OutHas("running")) << out_.str();
 }
 
+TEST_F(CliTest, AuditListsAndVerifies) {
+  auto* entry = admin_.audit.add_entries();
+  entry->set_id(12);
+  entry->set_event("rejected");
+  entry->set_rule("site");
+  entry->set_stage("limit");
+  entry->set_netblock("192.0.2.0/24");
+  entry->set_count(3);
+  auto* step = entry->mutable_trace()->add_steps();
+  step->set_stage("limit");
+  step->set_value("20 s");
+  step->set_limit("<= 10 s");
+  step->set_verdict(policy::v1::REFUSED);
+  EXPECT_EQ(Run({"audit", "list", "--event", "rejected", "--before", "20"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.audit_request.before_id(), 20);
+  EXPECT_EQ(admin_.audit_request.event(), "rejected");
+  EXPECT_TRUE(OutHas("site (limit)") && OutHas("192.0.2.0/24") && !OutHas("20 s")) << out_.str();
+  EXPECT_EQ(Run({"audit", "list", "--trace"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("REFUSED") && OutHas("20 s") && OutHas("<= 10 s")) << out_.str();
+
+  admin_.verdict.set_intact(true);
+  admin_.verdict.set_rows(12);
+  admin_.verdict.mutable_head()->set_id(12);
+  admin_.verdict.mutable_head()->set_hash("abcd");
+  EXPECT_EQ(Run({"audit", "verify", "--head", "7:00ff"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.verify_request.head().id(), 7);
+  EXPECT_EQ(admin_.verify_request.head().hash(), "00ff");
+  EXPECT_TRUE(OutHas("intact: 12 rows, head 12:abcd")) << out_.str();
+  EXPECT_EQ(Run({"audit", "verify", "--head", "00ff"}), ExitCode::kUsage);
+
+  admin_.verdict.set_intact(false);
+  admin_.verdict.set_first_broken_id(9);
+  admin_.verdict.set_why("row 9 is missing");
+  EXPECT_EQ(Run({"audit", "verify"}), ExitCode::kLocal);
+  EXPECT_TRUE(OutHas("NOT INTACT at row 9: row 9 is missing")) << out_.str();
+}
+
 TEST_F(CliTest, ReloadSaysWhatIsInForce) {
   admin_.reload.set_result(measurement::v1::ReloadPolicyReply::APPLIED);
   admin_.reload.set_profile("lab");

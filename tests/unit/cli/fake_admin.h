@@ -42,8 +42,12 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ListRecordsReply records;
   measurement::v1::ListSessionsReply sessions;
   measurement::v1::ReloadPolicyReply reload;
+  measurement::v1::ListAuditReply audit;
+  measurement::v1::VerifyAuditReply verdict;
 
   // What was asked last.
+  measurement::v1::ListAuditRequest audit_request;
+  measurement::v1::VerifyAuditRequest verify_request;
   measurement::v1::RunTestRequest test_request;
   measurement::v1::ListRecordsRequest records_request;
   std::atomic<bool> hanging{false};
@@ -95,6 +99,19 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   grpc::Status ReloadPolicy(grpc::ServerContext*, const measurement::v1::ReloadPolicyRequest*,
                             measurement::v1::ReloadPolicyReply* reply) override {
     *reply = reload;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListAudit(grpc::ServerContext*, const measurement::v1::ListAuditRequest* request,
+                         measurement::v1::ListAuditReply* reply) override {
+    audit_request = *request;
+    *reply = audit;
+    return grpc::Status::OK;
+  }
+  grpc::Status VerifyAudit(grpc::ServerContext*, const measurement::v1::VerifyAuditRequest* request,
+                           measurement::v1::VerifyAuditReply* reply) override {
+    verify_request = *request;
+    *reply = verdict;
     return grpc::Status::OK;
   }
 

@@ -375,6 +375,74 @@ TEST_F(AdmissionTest, PolicyReloadKeepsRunningSessions) {
   ExpectRefused(Request({Ask(DOWN, kGbps)}), "decide", kDefaultDenyRule, "");
 }
 
+TEST_F(AdmissionTest, TheTraceShowsEachStageInOrder) {
+  const AdmissionGrant grant = Grant(Request({Ask(DOWN, 5 * kGbps)}));
+  std::vector<std::string> stages;
+  for (const policy::v1::TraceStep& step : grant.trace.steps()) {
+    if (stages.empty() || stages.back() != step.stage()) stages.push_back(step.stage());
+    EXPECT_NE(step.verdict(), policy::v1::REFUSED) << step.ShortDebugString();
+    EXPECT_EQ(step.ShortDebugString().find("192.0.2.7"), std::string::npos);
+  }
+  EXPECT_EQ(stages, (std::vector<std::string>{"identify", "classify", "limit", "decide", "capacity",
+                                              "limit", "capacity", "store"}));
+  EXPECT_EQ(grant.trace.policy_digest(), admission_.policy()->digest());
+}
+
+TEST_F(AdmissionTest, ARefusalEndsItsTrace) {
+  AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+  request.directions[0].mutable_parameters()->set_duration_ns(20'000'000'000);
+  const AdmissionDecision decision = admission_.Decide(request);
+  const policy::v1::TraceStep& last = *std::get<Rejection>(decision).trace().steps().rbegin();
+  EXPECT_EQ(last.stage(), "limit");
+  EXPECT_EQ(last.rule(), "site");
+  EXPECT_EQ(last.value(), "20 s");
+  EXPECT_EQ(last.limit(), "<= 10 s");
+  EXPECT_EQ(last.verdict(), policy::v1::REFUSED);
+}
+
+TEST_F(AdmissionTest, AClientNeverSeesWhatOthersUse) {
+  const AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+  const AdmissionGrant first = Grant(request), second = Grant(request);
+  AdmissionDecision decision = admission_.Decide(request);
+  policy::v1::Trace trace = std::get<Rejection>(decision).trace();
+  EXPECT_EQ(trace.steps().rbegin()->value(), "2 running");
+  WithoutSharedValues(&trace);
+  EXPECT_EQ(trace.steps().rbegin()->value(), "");
+  EXPECT_EQ(trace.steps().rbegin()->limit(), "< 2");
+  EXPECT_EQ(trace.DebugString().find("running"), std::string::npos);
+}
+
+TEST_F(AdmissionTest, AnExplanationReservesNothing) {
+  AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+  request.explain = true;
+  const AdmissionGrant grant = Grant(request);
+  EXPECT_FALSE(grant.reservation.held());
+  EXPECT_EQ(admission_.ActiveSessions(), 0u);
+  bool passed_over = false;
+  for (const policy::v1::TraceStep& step : grant.trace.steps()) {
+    passed_over |= step.rule() == "blocked" && step.verdict() == policy::v1::NOT_MATCHED &&
+                   step.field() == "match.client";
+  }
+  EXPECT_TRUE(passed_over);
+}
+
+TEST_F(AdmissionTest, PriorityKeepsAPartOfTheLinkForOthers) {
+  admission_.SetPolicy(*Policy::Parse("p", R"(
+    profile: "lab"
+    admission { name: "staff" effect: ALLOW match { client: "192.0.2.0/24" } }
+    admission { name: "public" effect: ALLOW priority { link_percent: 60 } }
+    export { name: "all" effect: ALLOW address: "none" release_class: "public" })"));
+  AdmissionRequest open = Request({Ask(DOWN, 3 * kGbps)}, "203.0.113.1");
+  open.port = "budgeted";  // 3 Gbit/s.
+  const AdmissionGrant first = Grant(open);
+  EXPECT_EQ(first.directions[0].parameters().rate_bps(), 3 * kGbps / 100 * 60);
+  EXPECT_EQ(first.reduced_by, std::vector<std::string>{"public"});
+  ExpectRefused(open, "priority", "public", "directions[down].parameters.rate_bps", "60 %");
+  AdmissionRequest staff = Request({Ask(DOWN, 3 * kGbps)});
+  staff.port = "budgeted";
+  EXPECT_EQ(Grant(staff).directions[0].parameters().rate_bps(), 3 * kGbps / 100 * 40);
+}
+
 TEST_F(AdmissionTest, TheBudgetHoldsAgainstManyThreads) {
   std::atomic<uint64_t> held{0};
   std::atomic<bool> exceeded{false};

@@ -12,8 +12,9 @@ namespace weir::control {
 namespace {
 
 constexpr char kGood[] = R"(profile: "lab"
-admission { name: "all" effect: ALLOW limit { rate_bps: 5 } }
-export { name: "keep" effect: ALLOW address: "full" release_class: "operator_only" }
+admission { name: "all" effect: ALLOW limit { rate_bps: 5 } serves { document: "d" text: "Let them test." } }
+export { name: "keep" effect: ALLOW address: "full" release_class: "operator_only"
+         serves { document: "d" text: "Keep what they measure." } }
 )";
 
 TEST(CheckPoliciesTest, ListsRulesAndFaults) {
@@ -37,6 +38,18 @@ TEST(CheckPoliciesTest, UnreachableRuleFailsTheCheck) {
   std::ostringstream out, err;
   EXPECT_EQ(CheckPolicies({file}, false, out, err), 2);
   EXPECT_NE(err.str().find("\"more\": never reached"), std::string::npos) << err.str();
+}
+
+TEST(CheckPoliciesTest, ARuleWithoutItsSentenceFailsTheCheck) {
+  const TempDir dir;
+  const std::string file =
+      dir.Write("p", "profile: \"lab\"\nadmission { name: \"y\" effect: DENY }\n");
+  std::ostringstream out, err;
+  EXPECT_EQ(CheckPolicies({file, dir.Write("good", kGood)}, false, out, err), 2);
+  EXPECT_NE(err.str().find(":2: admission rule \"y\": serves: name the sentence"),
+            std::string::npos)
+      << err.str();
+  EXPECT_NE(out.str().find("serves d: \"Let them test.\""), std::string::npos) << out.str();
 }
 
 TEST(CheckPoliciesTest, JsonIsOneDocument) {

@@ -28,9 +28,9 @@ class PolicyReloaderTest : public testing::Test {
  protected:
   PolicyReloaderTest()
       : file_(dir_.Write("policy", PolicyText("first"))),
-        admission_({.operator_name = "o", .contact = "c"}, *LoadPolicy(file_)),
+        admission_({.operator_name = "o", .contact = "c"}, *LoadPolicy({file_})),
         store_(*Store::Open({.path = dir_.File("weir.db")})),
-        reloader_(file_, &admission_, store_.get(), &metrics_) {}
+        reloader_({file_}, &admission_, store_.get(), &metrics_) {}
 
   std::string Metric(const std::string& name) const {
     const std::string text =
@@ -63,7 +63,7 @@ TEST_F(PolicyReloaderTest, AppliesANewPolicy) {
   EXPECT_EQ(reply.previous_digest(), before);
   EXPECT_EQ(reply.policy_digest(), admission_.policy()->digest());
   EXPECT_NE(reply.policy_digest(), before);
-  EXPECT_NE(admission_.policy()->MatchExport("", "second"), nullptr);
+  EXPECT_TRUE(admission_.policy()->MatchExport("", "second").allowed);
   EXPECT_EQ(Metric("weir_policy_reloads_total{result=\"applied\"}"), "1");
   EXPECT_NE(Audited("policy_applied")
                 .find("test: lab, " + reply.policy_digest() + " instead of " + before),
@@ -121,9 +121,8 @@ TEST_F(PolicyReloaderTest, NoReaderSeesHalfOfEach) {
   std::thread reader([&] {
     while (!stop) {
       const std::shared_ptr<const Policy> policy = admission_.policy();
-      const std::string rule = policy->proto().admission(0).name();
-      const auto* exported = policy->MatchExport("", rule);
-      if (exported == nullptr || exported->name() != rule) ++mixed;
+      const std::string rule = policy->layers()[0]->proto().admission(0).name();
+      if (policy->MatchExport("", rule).rule != rule) ++mixed;
     }
   });
   for (int i = 0; i < 50; ++i) {

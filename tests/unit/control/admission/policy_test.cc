@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "control/admission/digest.h"
 #include "tests/unit/control/config/temp_dir.h"
 
@@ -24,7 +25,7 @@ std::string PolicyError(const std::string& text) {
 }
 
 std::string RuleFor(const Policy& policy, const AdmissionSubject& subject) {
-  const auto* rule = policy.MatchAdmission(subject);
+  const auto* rule = policy.MatchAdmission(subject)[0];
   return rule == nullptr ? kDefaultDenyRule : rule->name();
 }
 
@@ -45,7 +46,7 @@ TEST(DigestTest, KnownAnswer) {
 TEST(PolicyTest, EmptyPolicyDeniesEverybody) {
   const auto policy = Make("");
   EXPECT_EQ(RuleFor(*policy, Subject("192.0.2.1")), kDefaultDenyRule);
-  EXPECT_EQ(policy->MatchExport("", "x"), nullptr);
+  EXPECT_FALSE(policy->MatchExport("", "x").allowed);
 }
 
 TEST(PolicyTest, FirstMatchWins) {
@@ -137,6 +138,14 @@ TEST(PolicyTest, FaultsNameFileLineRuleAndField) {
        "limit.min_udp_payload_bytes: above"},
       {"admission { name: \"a\" effect: ALLOW limit { duration_ms: 86400001 } }",
        "limit.duration_ms: at most 86400000"},
+      {"admission { name: \"a\" effect: DENY priority { link_percent: 5 } }",
+       "priority: only an ALLOW has one"},
+      {"admission { name: \"a\" effect: ALLOW priority { link_percent: 101 } }",
+       "priority.link_percent: from 1 to 100"},
+      {"admission { name: \"a\" effect: ALLOW serves { text: \"x\" } }",
+       "serves.document: required"},
+      {"admission { name: \"a\" effect: ALLOW serves { document: \"d\" } }",
+       "serves.text: required"},
       {"export { name: \"e\" effect: ALLOW release_class: \"public\" }",
        "export rule \"e\": address: \"\"; allowed: \"full\", \"netblock\", \"none\""},
       {"export { name: \"e\" effect: ALLOW address: \"full\" release_class: \"secret\" }",
@@ -189,11 +198,77 @@ TEST(PolicyTest, HiddenRuleOfSameEffectIsAWarning) {
 TEST(PolicyTest, PartialOverlapIsNeither) {
   const auto policy = Make(std::string(R"(
     admission { name: "down" effect: ALLOW match { direction: "down" } }
-    admission { name: "not-up" effect: DENY match { direction: "up" } }
+    admission { name: "not-up" effect: DENY match { direction: "up" experiment: "x" } }
     admission { name: "v4" effect: ALLOW match { client: "0.0.0.0/0" } }
     admission { name: "rest" effect: ALLOW })") +
                            kExport);
   EXPECT_TRUE(policy->warnings().empty()) << policy->warnings()[0];
+}
+
+TEST(PolicyTest, EarlierRulesHideOneTogether) {
+  const auto policy = Make(std::string(R"(
+    admission { name: "low" effect: ALLOW match { client: "192.0.2.0/25" } }
+    admission { name: "high-down" effect: ALLOW match { client: "192.0.2.128/25" direction: "down" } }
+    admission { name: "high-up" effect: ALLOW match { client: "192.0.2.128/25" direction: "up" } }
+    admission { name: "high-both" effect: ALLOW match { client: "192.0.2.0/24" experiment: "e" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" experiment: "e" purpose: "p" } })") +
+                           kExport);
+  ASSERT_EQ(policy->warnings().size(), 1u) << policy->warnings()[0];
+  EXPECT_NE(policy->warnings()[0].find("rule \"site\": never reached: \"high-both\" matches all"),
+            std::string::npos);
+
+  const auto halves = Make(std::string(R"(
+    admission { name: "low" effect: ALLOW match { client: "192.0.2.0/25" } }
+    admission { name: "named" effect: ALLOW match { client: "192.0.2.128/25" identity: "anonymous" } }
+    admission { name: "rest" effect: ALLOW match { client: "192.0.2.128/25" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" } })") +
+                           kExport);
+  ASSERT_EQ(halves->warnings().size(), 1u);
+  EXPECT_NE(halves->warnings()[0].find(
+                "rule \"site\": never reached: \"low\", \"named\", \"rest\" together match"),
+            std::string::npos)
+      << halves->warnings()[0];
+}
+
+TEST(PolicyTest, EarlierRulesContradictOneTogether) {
+  const std::string error = PolicyError(std::string(R"(
+    admission { name: "low" effect: DENY match { client: "192.0.2.0/25" } }
+    admission { name: "high" effect: DENY match { client: "192.0.2.128/25" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" } })") +
+                                        kExport);
+  EXPECT_NE(error.find("rule \"site\": contradiction: the earlier rules \"low\", \"high\" "
+                       "together decide the opposite"),
+            std::string::npos)
+      << error;
+  // A gap of one address, or of one experiment, is enough to be reached.
+  EXPECT_EQ(PolicyError(std::string(R"(
+    admission { name: "low" effect: DENY match { client: "192.0.2.0/25" } }
+    admission { name: "high" effect: DENY match { client: "192.0.2.128/25" experiment: "e" } }
+    admission { name: "site" effect: ALLOW match { client: "192.0.2.0/24" } })") +
+                        kExport),
+            "");
+}
+
+TEST(PolicyTest, ALongListOfPrefixesIsCheckedInNoTime) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) {
+    absl::StrAppend(&text, "admission { name: \"r", i, "\" effect: DENY match { client: \"10.",
+                    i / 256, ".", i % 256, ".0/24\" } }\n");
+  }
+  // In quadratic time this would take minutes, not a fraction of a second.
+  const auto policy = Make(text + "admission { name: \"rest\" effect: ALLOW }\n" + kExport);
+  EXPECT_TRUE(policy->warnings().empty());
+  EXPECT_EQ(RuleFor(*policy, Subject("10.3.7.9")), "r775");
+  EXPECT_EQ(RuleFor(*policy, Subject("11.0.0.1")), "rest");
+}
+
+TEST(PolicyTest, RulesWithoutASentenceAreReported) {
+  const auto policy = Make(R"(
+    admission { name: "a" effect: ALLOW serves { document: "aup" text: "Be good." } }
+    export { name: "e" effect: ALLOW address: "full" release_class: "public" })");
+  ASSERT_EQ(policy->layers()[0]->unserved().size(), 1u);
+  EXPECT_NE(policy->layers()[0]->unserved()[0].find("export rule \"e\": serves"),
+            std::string::npos);
 }
 
 TEST(PolicyTest, BothFamiliesTogetherCoverEverybody) {
@@ -210,9 +285,11 @@ TEST(PolicyTest, ExportFirstMatchWins) {
     export { name: "withheld" effect: DENY match { experiment: "x" } }
     export { name: "a-full" effect: ALLOW match { admission_rule: "a" } address: "full" release_class: "public" }
   )");
-  EXPECT_EQ(policy->MatchExport("x", "a")->name(), "withheld");
-  EXPECT_EQ(policy->MatchExport("y", "a")->name(), "a-full");
-  EXPECT_EQ(policy->MatchExport("y", "b"), nullptr);
+  EXPECT_EQ(policy->MatchExport("x", "a").rule, "withheld");
+  EXPECT_FALSE(policy->MatchExport("x", "a").allowed);
+  EXPECT_EQ(policy->MatchExport("y", "a").rule, "a-full");
+  EXPECT_TRUE(policy->MatchExport("y", "a").allowed);
+  EXPECT_EQ(policy->MatchExport("y", "b").rule, kDefaultDenyRule);
 }
 
 TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
@@ -227,7 +304,7 @@ TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
 }
 
 TEST(PolicyTest, LoadReportsMissingFile) {
-  EXPECT_TRUE(absl::IsNotFound(LoadPolicy("/nonexistent/policy").status()));
+  EXPECT_TRUE(absl::IsNotFound(LoadPolicy({"/nonexistent/policy"}).status()));
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ TEST(PrefixTrieTest, FindsShortestFirstAndKeepsFamiliesApart) {
   trie.Insert(*IpPrefix::Parse("192.0.2.0/24"), 2);
   trie.Insert(*IpPrefix::Parse("192.0.2.0/24"), 9);
   trie.Insert(*IpPrefix::Parse("::/0"), 4);
-  EXPECT_EQ(Find(trie, *IpAddress::Parse("192.0.2.7")), (std::vector<uint32_t>{1, 2, 9, 3}));
+  // Values of one prefix: the newest first.
+  EXPECT_EQ(Find(trie, *IpAddress::Parse("192.0.2.7")), (std::vector<uint32_t>{1, 9, 2, 3}));
   EXPECT_EQ(Find(trie, *IpAddress::Parse("192.0.3.7")), (std::vector<uint32_t>{1}));
   EXPECT_EQ(Find(trie, *IpAddress::Parse("c000:207::")), (std::vector<uint32_t>{4}));
 }
@@ -57,7 +58,32 @@ TEST(PrefixTrieTest, AgreesWithLinearScan) {
     std::vector<uint32_t> found = Find(trie, probe);
     std::sort(found.begin(), found.end());
     ASSERT_EQ(found, expected) << probe.ToString();
+
+    const IpPrefix area{probe.Masked(static_cast<int>(i % probe.bits())), i % probe.bits()};
+    expected.clear();
+    for (uint32_t k = 0; k < prefixes.size(); ++k) {
+      if (prefixes[k].Covers(area) || area.Covers(prefixes[k])) expected.push_back(k);
+    }
+    found.clear();
+    trie.VisitOverlaps(area, [&](uint32_t value) { found.push_back(value); });
+    std::sort(found.begin(), found.end());
+    ASSERT_EQ(found, expected) << area.ToString();
   }
+  EXPECT_LE(trie.nodes(), 2 + 2 * prefixes.size()) << "paths without a fork cost nothing";
+}
+
+TEST(PrefixTrieTest, HalvesCoverTheWhole) {
+  PrefixTrie trie;
+  const IpPrefix whole = *IpPrefix::Parse("192.0.2.0/24");
+  trie.Insert(*IpPrefix::Parse("192.0.2.0/25"), 1);
+  EXPECT_FALSE(trie.CoversAll(whole));
+  trie.Insert(*IpPrefix::Parse("192.0.2.128/26"), 2);
+  EXPECT_FALSE(trie.CoversAll(whole));
+  EXPECT_TRUE(trie.CoversAll(*IpPrefix::Parse("192.0.2.64/26")));
+  trie.Insert(*IpPrefix::Parse("192.0.2.192/26"), 3);
+  EXPECT_TRUE(trie.CoversAll(whole));
+  EXPECT_FALSE(trie.CoversAll(*IpPrefix::Parse("192.0.2.0/23")));
+  EXPECT_FALSE(trie.CoversAll(*IpPrefix::Parse("2001:db8::/32")));
 }
 
 }  // namespace

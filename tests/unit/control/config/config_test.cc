@@ -25,7 +25,8 @@ TEST(ConfigTest, FillsDefaults) {
   const auto config = LoadConfig(dir.Write("weir.textproto", kMinimal));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->operator_(), "Example Lab");
-  EXPECT_EQ(config->policy_file(), dir.File("lab.textproto"));
+  ASSERT_EQ(config->policy_file_size(), 1);
+  EXPECT_EQ(config->policy_file(0), dir.File("lab.textproto"));
   EXPECT_EQ(config->store(), kDefaultStore);
   EXPECT_EQ(config->dataplane_socket(), kDefaultDataplaneSocket);
   EXPECT_EQ(config->admin_socket(), kDefaultAdminSocket);
@@ -86,6 +87,9 @@ TEST(ConfigTest, RequiredFieldsAreNamed) {
   EXPECT_EQ(Error("contact: \"c\" policy_file: \"p\"").rfind(": operator: required", 0), 0u);
   EXPECT_EQ(Error("operator: \"o\" policy_file: \"p\"").rfind(": contact: required", 0), 0u);
   EXPECT_EQ(Error("operator: \"o\" contact: \"c\"").rfind(": policy_file: required", 0), 0u);
+  EXPECT_NE(Error("operator: \"o\" contact: \"c\" policy_file: \"p\" policy_file: \"./p\"")
+                .find("p is named twice"),
+            std::string::npos);
 }
 
 TEST(ConfigTest, ChecksWhatItNames) {

@@ -112,7 +112,7 @@ TEST_F(StoreTest, CreatesAPrivateIdentifiableFile) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
   EXPECT_EQ(Query(path_, "PRAGMA application_id"), std::to_string(0x57454952));
-  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "1");
+  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "2");
   EXPECT_EQ(Query(path_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(store->RecordCount(), 0u);
   EXPECT_GT(store->SizeBytes(), 0u);
@@ -245,7 +245,9 @@ TEST_F(StoreTest, RejectionsAreCountedTogetherByNetblock) {
   ASSERT_TRUE(store->Flush().ok());
   for (int i = 0; i < 10; ++i) store->AuditRejection(rejection, "2001:db8:1:9::9");
   ASSERT_TRUE(store->Flush().ok());
-  const std::string where = " FROM audit WHERE event = 'rejected' AND rule = ";
+  const std::string where =
+      " FROM (SELECT rule, netblock, count FROM rejections UNION ALL "
+      "SELECT rule, netblock, count FROM audit WHERE event = 'rejected') WHERE rule = ";
   EXPECT_EQ(Query(path_, "SELECT sum(count)" + where + "'default_deny'"), "1000");
   EXPECT_EQ(Query(path_, "SELECT group_concat(DISTINCT netblock)" + where + "'default_deny'"),
             "192.0.2.0/24");
@@ -254,6 +256,47 @@ TEST_F(StoreTest, RejectionsAreCountedTogetherByNetblock) {
             "2001:db8:1::/48");
   // A minute may turn while this runs, hence 2.
   EXPECT_LE(std::stoi(Query(path_, "SELECT count(*)" + where + "'default_deny'")), 2);
+}
+
+TEST_F(StoreTest, TheAuditLogHoldsTracesAndVerifies) {
+  measurement::v1::Rejection rejection;
+  rejection.set_stage("limit");
+  rejection.set_rule("site");
+  rejection.mutable_trace()->add_steps()->set_value("20 s");
+  AuditHead head;
+  {
+    const auto store = OpenStore(path_);
+    SessionRow row = Row("s1");
+    row.trace.add_steps()->set_rule("r");
+    ASSERT_TRUE(store->BeginSession(row).ok());
+    ASSERT_TRUE(store->FinishSession(End("s1")).ok());
+    store->Audit({.event = "policy_kept", .detail = "half-written"});
+    store->AuditRejection(rejection, "192.0.2.77");
+    ASSERT_TRUE(store->Flush().ok());
+    const auto verdict = store->VerifyAudit({});
+    ASSERT_TRUE(verdict.ok()) << verdict.status();
+    EXPECT_TRUE(verdict->intact) << verdict->why;
+    EXPECT_EQ(verdict->rows, 3) << "the minute's refusals are still counted";
+    head = verdict->head;
+  }
+  const auto store = OpenStore(path_);  // What an earlier process counted is final.
+  const auto verdict = store->VerifyAudit(head);
+  ASSERT_TRUE(verdict.ok());
+  EXPECT_TRUE(verdict->intact) << verdict->why;
+  EXPECT_EQ(verdict->rows, 4);
+  const auto rows = store->ListAudit({});
+  ASSERT_EQ(rows->size(), 4u);
+  EXPECT_EQ((*rows)[0].event, "rejected");
+  EXPECT_EQ((*rows)[0].netblock, "192.0.2.0/24");
+  policy::v1::Trace trace;
+  ASSERT_TRUE(trace.ParseFromString((*rows)[0].trace));
+  EXPECT_EQ(trace.steps(0).value(), "20 s");
+  ASSERT_TRUE(trace.ParseFromString((*rows)[3].trace));
+  EXPECT_EQ((*rows)[3].event, "session_begun");
+  EXPECT_EQ(trace.steps(0).rule(), "r");
+
+  Query(path_, "UPDATE audit SET detail = 'nothing' WHERE event = 'policy_kept'");
+  EXPECT_EQ(store->VerifyAudit({})->first_broken_id, 3);
 }
 
 TEST_F(StoreTest, OnlyOneOpensIt) {
@@ -393,7 +436,7 @@ TEST_F(FullDiskTest, NothingAcknowledgedIsLostAndItRecoversByItself) {
   const auto record = store->GetRecord("running-down");
   ASSERT_TRUE(record.ok()) << record.status();
   EXPECT_EQ(record->result().intervals_size(), 5000);
-  EXPECT_EQ(Query(store_path_, "SELECT sum(count) FROM audit WHERE rule = 'store_full'"), "5");
+  EXPECT_EQ(Query(store_path_, "SELECT sum(count) FROM rejections WHERE rule = 'store_full'"), "5");
   // What was refused left nothing.
   EXPECT_EQ(Query(store_path_, "SELECT count(*) FROM sessions WHERE session_id IN ('refused', '" +
                                    refused + "')"),

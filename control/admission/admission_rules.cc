@@ -1,0 +1,266 @@
+// The stages that need no more than the request and the policy.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "control/admission/attempt.h"
+#include "control/admission/label.h"
+#include "control/admission/request_form.h"
+
+namespace weir::control {
+namespace {
+
+using record::v1::Direction;
+using record::v1::TestParameters;
+
+std::string Seconds(double ns) { return absl::StrFormat("%.6g s", ns / 1e9); }
+
+// Enough of a digest to tell two apart; nothing else a client may have put there.
+std::string Shortened(const std::string& digest) {
+  constexpr size_t kShown = sizeof("sha256:") - 1 + 12;
+  return digest.empty()                  ? "none"
+         : digest.starts_with("sha256:") ? digest.substr(0, kShown)
+                                         : "not a digest";
+}
+
+}  // namespace
+
+// Who asks, and whether they know what is collected.
+bool Admission::Identify(Attempt* attempt) const {
+  constexpr char kStage[] = "identify";
+  const AdmissionRequest& request = attempt->request;
+  if (!request.access_token.empty()) {
+    return Refuse(attempt, {kStage, kAccessTokenRule, "access_token"},
+                  "this server trusts no token issuer; ask without a token, anonymously or with a "
+                  "client certificate");
+  }
+  const Step one_peer{kStage, kOnePeerRule, "client_ends.ip"};
+  if (request.peer_addresses.empty()) {
+    return Refuse(attempt, one_peer, "required: the address the test packets use");
+  }
+  for (const std::string& text : request.peer_addresses) {
+    const auto address = IpAddress::Parse(text);
+    if (!address || address->IsUnspecified() || address->IsMulticast()) {
+      return Refuse(attempt, one_peer,
+                    absl::StrCat("\"", text, "\" is not the address of one host"));
+    }
+    if (&text == &request.peer_addresses.front()) {
+      attempt->subject.client = *address;
+    } else if (!(*address == attempt->subject.client)) {
+      return Refuse(attempt, one_peer, "a session has one peer; use one address for all its ends");
+    }
+  }
+  attempt->Note({.stage = kStage,
+                 .rule = kOnePeerRule,
+                 .field = "client_ends.ip",
+                 .value = attempt->subject.client.version() == 4 ? "IPv4" : "IPv6",
+                 .limit = "one address"});
+  attempt->subject.identity = request.identity;
+  attempt->Note({.stage = kStage, .rule = "", .field = "identity", .value = request.identity});
+  const std::string& digest = attempt->policy->notice_digest();
+  if (digest.empty()) return true;
+  const Step notice{.stage = kStage,
+                    .rule = kNoticeRule,
+                    .field = "accepted_notice_digest",
+                    .value = Shortened(request.accepted_notice_digest),
+                    .limit = Shortened(digest)};
+  if (request.accepted_notice_digest != digest) {
+    return Refuse(attempt, notice,
+                  absl::StrCat("the notice of what is collected must be read and accepted first; "
+                               "its digest is ",
+                               digest));
+  }
+  attempt->Note(notice);
+  return true;
+}
+
+// What is asked, in the terms rules are written in.
+bool Admission::Classify(Attempt* attempt) const {
+  const AdmissionRequest& request = attempt->request;
+  const auto refuse = [&](const std::string& field, const std::string& message) {
+    return Refuse(attempt, {"classify", kRequestFormRule, field}, message);
+  };
+  for (const auto& [field, label] :
+       {std::pair{"experiment", &request.experiment}, std::pair{"purpose", &request.purpose}}) {
+    if (!label->empty() && !IsLabel(*label)) {
+      return refuse(field, absl::StrCat("it is published with the result; allowed: ", kLabelForm));
+    }
+  }
+  attempt->subject.experiment = request.experiment;
+  attempt->subject.purpose = request.purpose;
+
+  if (request.directions.empty()) return refuse("directions", "required: down, up or both");
+  for (const auto& asked : request.directions) {
+    const Direction direction = asked.direction();
+    if (direction != record::v1::DOWN && direction != record::v1::UP) {
+      return refuse("directions.direction", "allowed: DOWN, UP");
+    }
+    auto& named = attempt->subject.directions;
+    if (std::find(named.begin(), named.end(), DirectionName(direction)) != named.end()) {
+      return refuse("directions", absl::StrCat(DirectionName(direction), " is asked for twice"));
+    }
+    named.push_back(DirectionName(direction));
+    if (const auto fault = FindFormFault(asked.parameters())) {
+      return refuse(ParameterField(direction, fault->field), fault->message);
+    }
+    if (!request.peer_addresses.empty() && request.role == NodeRole::kServer &&
+        static_cast<int>(asked.parameters().ip_version()) != attempt->subject.client.version()) {
+      return refuse(ParameterField(direction, "ip_version"),
+                    absl::StrCat(asked.parameters().ip_version(), ", but client_ends.ip is IPv",
+                                 attempt->subject.client.version()));
+    }
+  }
+  attempt->Note({.stage = "classify",
+                 .rule = kRequestFormRule,
+                 .field = "directions",
+                 .value = absl::StrJoin(attempt->subject.directions, "+")});
+  return true;
+}
+
+// The rule of each layer that the request falls under, whatever it then says.
+void Admission::MatchRules(Attempt* attempt) const {
+  const AdmissionSubject& subject = attempt->subject;
+  attempt->rules = attempt->policy->MatchAdmission(subject);
+  for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
+    const policy::v1::AdmissionRule* matched = attempt->rules[layer];
+    if (attempt->request.explain) {
+      for (const auto& rule : attempt->policy->layers()[layer]->proto().admission()) {
+        if (&rule == matched) break;
+        attempt->Note({.stage = "classify",
+                       .rule = rule.name(),
+                       .field = PolicyLayer::Mismatch(rule, subject),
+                       .verdict = policy::v1::NOT_MATCHED,
+                       .profile = attempt->Profile(layer)});
+      }
+    }
+    if (matched == nullptr) continue;
+    attempt->Note({.stage = "classify",
+                   .rule = matched->name(),
+                   .field = "match",
+                   .value = absl::StrCat("experiment \"", subject.experiment, "\", purpose \"",
+                                         subject.purpose, "\""),
+                   .profile = attempt->Profile(layer)});
+  }
+}
+
+// One layer after the other, each by what the ones before it left: the intersection of all.
+bool Admission::Limit(Attempt* attempt) const {
+  attempt->grant.directions = attempt->request.directions;
+  for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
+    if (attempt->rules[layer] == nullptr) continue;  // Refused by the next stage.
+    for (auto& granted : attempt->grant.directions) {
+      if (!LimitDirection(attempt, layer, &granted)) return false;
+    }
+  }
+  return true;
+}
+
+// The rate shrinks to the rule's limit; everything else must be within it.
+bool Admission::LimitDirection(Attempt* attempt, size_t layer,
+                               measurement::v1::DirectionRequest* granted) const {
+  const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
+  const policy::v1::Limit& limit = rule.limit();
+  TestParameters& parameters = *granted->mutable_parameters();
+  const auto step = [&](const char* field, std::string value, std::string allowed) {
+    return Step{.stage = "limit",
+                .rule = rule.name(),
+                .field = ParameterField(granted->direction(), field),
+                .value = std::move(value),
+                .limit = std::move(allowed),
+                .profile = attempt->Profile(layer)};
+  };
+  if (limit.duration_ms() != 0) {
+    const uint64_t limit_ns = uint64_t{limit.duration_ms()} * 1'000'000;
+    const std::string asked = Seconds(static_cast<double>(parameters.duration_ns()));
+    const std::string allowed = Seconds(static_cast<double>(limit_ns));
+    const Step duration = step("duration_ns", asked, absl::StrCat("<= ", allowed));
+    if (parameters.duration_ns() > limit_ns) {
+      return Refuse(attempt, duration,
+                    absl::StrCat(asked, " is longer than allowed; ask for at most ", allowed));
+    }
+    attempt->Note(duration);
+  }
+  if (limit.streams() != 0) {
+    const Step streams =
+        step("streams", absl::StrCat(parameters.streams()), absl::StrCat("<= ", limit.streams()));
+    if (parameters.streams() > limit.streams()) {
+      return Refuse(
+          attempt, streams,
+          absl::StrCat(parameters.streams(), " are too many; ask for at most ", limit.streams()));
+    }
+    attempt->Note(streams);
+  }
+  if (limit.min_udp_payload_bytes() != 0 || limit.max_udp_payload_bytes() != 0) {
+    for (const auto& size : parameters.payload()) {
+      const uint32_t bytes = size.udp_payload_bytes();
+      const Step payload = step(
+          "payload.udp_payload_bytes", absl::StrCat(bytes),
+          limit.max_udp_payload_bytes() == 0
+              ? absl::StrCat(">= ", limit.min_udp_payload_bytes())
+              : absl::StrCat(limit.min_udp_payload_bytes(), " to ", limit.max_udp_payload_bytes()));
+      if (bytes < limit.min_udp_payload_bytes()) {
+        return Refuse(attempt, payload,
+                      absl::StrCat(bytes, " bytes are too small; ask for at least ",
+                                   limit.min_udp_payload_bytes()));
+      }
+      if (limit.max_udp_payload_bytes() != 0 && bytes > limit.max_udp_payload_bytes()) {
+        return Refuse(attempt, payload,
+                      absl::StrCat(bytes, " bytes are too large; ask for at most ",
+                                   limit.max_udp_payload_bytes()));
+      }
+      attempt->Note(payload);
+    }
+  }
+  if (rule.effect() == policy::v1::ALLOW && parameters.rate_max() && !limit.allow_rate_max()) {
+    return Refuse(attempt, step("rate_max", "max", "a rate"),
+                  limit.rate_bps() == 0
+                      ? "\"max\" is not allowed; ask for a rate"
+                      : absl::StrCat("\"max\" is not allowed; ask for a rate of at most ",
+                                     RateText(limit.rate_bps())));
+  }
+  if (limit.rate_bps() == 0) return true;
+  Step rate = step(
+      "rate_bps", parameters.rate_bps() == 0 ? std::string("max") : RateText(parameters.rate_bps()),
+      absl::StrCat("<= ", RateText(limit.rate_bps())));
+  // "max" that an earlier layer has put a number to is judged by the number.
+  if (parameters.rate_bps() == 0 || parameters.rate_bps() > limit.rate_bps()) {
+    parameters.set_rate_bps(limit.rate_bps());
+    AddReason(&attempt->grant.reduced_by, rule.name());
+    rate.verdict = policy::v1::REDUCED;
+  }
+  attempt->Note(rate);
+  return true;
+}
+
+// Every layer must allow it.
+bool Admission::Choose(Attempt* attempt) const {
+  for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
+    const policy::v1::AdmissionRule* rule = attempt->rules[layer];
+    if (rule == nullptr) {
+      const AdmissionSubject& subject = attempt->subject;
+      return Refuse(
+          attempt,
+          {.stage = "decide", .rule = kDefaultDenyRule, .profile = attempt->Profile(layer)},
+          absl::StrCat("no rule of the policy admits this request (identity ", subject.identity,
+                       ", experiment \"", subject.experiment, "\", purpose \"", subject.purpose,
+                       "\", ", absl::StrJoin(subject.directions, "+"),
+                       "); ask the operator who may test here"));
+    }
+    const Step effect{.stage = "decide",
+                      .rule = rule->name(),
+                      .value = policy::v1::Effect_Name(rule->effect()),
+                      .profile = attempt->Profile(layer),
+                      .serves = rule};
+    if (rule->effect() != policy::v1::ALLOW) {
+      return Refuse(attempt, effect,
+                    rule->reason().empty() ? "the policy refuses this request" : rule->reason());
+    }
+    attempt->Note(effect);
+  }
+  attempt->grant.admission_rule = JoinRules(attempt->rules);
+  return true;
+}
+
+}  // namespace weir::control

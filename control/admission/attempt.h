@@ -1,0 +1,54 @@
+// One request on its way through admission's stages; only their implementation sees this.
+#ifndef WEIR_CONTROL_ADMISSION_ATTEMPT_H_
+#define WEIR_CONTROL_ADMISSION_ATTEMPT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/admission/admission.h"
+#include "policy/v1/trace.pb.h"
+
+namespace weir::control {
+
+struct Admission::Attempt {
+  const AdmissionRequest& request;
+  std::shared_ptr<const Policy> policy = nullptr;
+  std::shared_ptr<const std::map<std::string, PortCapacity>> ports = nullptr;
+
+  AdmissionSubject subject = {};
+  // By layer of the policy, null where none matches. Empty for a client: no limits apply.
+  std::vector<const policy::v1::AdmissionRule*> rules = {};
+  AdmissionGrant grant = {};
+  measurement::v1::Rejection rejection = {};
+
+  const std::string& Profile(size_t layer) const { return policy->layers()[layer]->profile(); }
+  void Note(const Step& step);
+};
+
+// `profile` and `serves` are set for a rule of a layer.
+struct Admission::Step {
+  const char* stage;
+  std::string rule;
+  std::string field = {};
+  std::string value = {};
+  std::string limit = {};
+  policy::v1::Verdict verdict = policy::v1::PASSED;
+  bool shared = false;
+  std::string profile = {};
+  const policy::v1::AdmissionRule* serves = nullptr;
+};
+
+// "down", "up".
+const char* DirectionName(record::v1::Direction direction);
+// "directions[down].parameters.<name>".
+std::string ParameterField(record::v1::Direction direction, const std::string& name);
+std::string RateText(uint64_t bps);  // "1.5 Gbit/s".
+void AddReason(std::vector<std::string>* reasons, const std::string& reason);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_ADMISSION_ATTEMPT_H_

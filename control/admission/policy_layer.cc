@@ -1,0 +1,114 @@
+#include "control/admission/policy_layer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "control/admission/digest.h"
+#include "control/admission/policy_validator.h"
+#include "control/config/text_proto.h"
+
+namespace weir::control {
+namespace {
+
+using policy::v1::AdmissionRule;
+
+// A hundred thousand rules of one prefix each have some 15 MB of text.
+constexpr size_t kMaxPolicyBytes = size_t{32} << 20;
+
+template <typename List>
+bool Holds(const List& list, std::string_view value) {
+  return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool DirectionsHold(const AdmissionRule& rule, const AdmissionSubject& subject) {
+  const auto& listed = rule.match().direction();
+  if (listed.empty()) return true;
+  const auto in_rule = [&](const std::string& direction) { return Holds(listed, direction); };
+  return rule.effect() == policy::v1::DENY
+             ? std::any_of(subject.directions.begin(), subject.directions.end(), in_rule)
+             : std::all_of(subject.directions.begin(), subject.directions.end(), in_rule);
+}
+
+// Everything but the client's address.
+const char* LabelMismatch(const AdmissionRule& rule, const AdmissionSubject& subject) {
+  const policy::v1::Match& match = rule.match();
+  if (!Holds(match.identity(), subject.identity)) return "match.identity";
+  if (!Holds(match.experiment(), subject.experiment)) return "match.experiment";
+  if (!Holds(match.purpose(), subject.purpose)) return "match.purpose";
+  if (!DirectionsHold(rule, subject)) return "match.direction";
+  return nullptr;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Parse(const std::string& path,
+                                                                      const std::string& text) {
+  std::shared_ptr<PolicyLayer> layer(new PolicyLayer);
+  layer->path_ = path;
+  google::protobuf::TextFormat::ParseInfoTree locations;
+  if (absl::Status status = ParseTextProto(path, text, &layer->proto_, &locations); !status.ok()) {
+    return status;
+  }
+  auto findings = ValidatePolicy(path, layer->proto_, locations);
+  if (!findings.ok()) return findings.status();
+  layer->warnings_ = std::move(findings->never_reached);
+  layer->unserved_ = std::move(findings->unserved);
+  layer->digest_ = Sha256Digest(text);
+  layer->IndexClients();
+  return layer;
+}
+
+absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Load(const std::string& path) {
+  const auto text = ReadTextFile(path, kMaxPolicyBytes);
+  if (!text.ok()) return text.status();
+  return Parse(path, *text);
+}
+
+void PolicyLayer::IndexClients() {
+  for (int i = 0; i < proto_.admission_size(); ++i) {
+    const auto& clients = proto_.admission(i).match().client();
+    const auto index = static_cast<uint32_t>(i);
+    if (clients.empty()) any_client_.push_back(index);
+    for (const std::string& client : clients) clients_.Insert(*IpPrefix::Parse(client), index);
+  }
+}
+
+const AdmissionRule* PolicyLayer::MatchAdmission(const AdmissionSubject& subject) const {
+  uint32_t first = static_cast<uint32_t>(proto_.admission_size());
+  const auto consider = [&](uint32_t index) {
+    if (index >= first) return;
+    if (LabelMismatch(proto_.admission(static_cast<int>(index)), subject) == nullptr) {
+      first = index;
+    }
+  };
+  clients_.Lookup(subject.client, consider);
+  for (const uint32_t index : any_client_) {
+    if (index >= first) break;
+    consider(index);
+  }
+  return first == static_cast<uint32_t>(proto_.admission_size())
+             ? nullptr
+             : &proto_.admission(static_cast<int>(first));
+}
+
+const char* PolicyLayer::Mismatch(const AdmissionRule& rule, const AdmissionSubject& subject) {
+  const auto& clients = rule.match().client();
+  const bool client =
+      clients.empty() || std::any_of(clients.begin(), clients.end(), [&](const std::string& text) {
+        return IpPrefix::Parse(text)->Contains(subject.client);
+      });
+  return client ? LabelMismatch(rule, subject) : "match.client";
+}
+
+const policy::v1::ExportRule* PolicyLayer::MatchExport(std::string_view experiment,
+                                                       std::string_view admission_rule) const {
+  for (const policy::v1::ExportRule& rule : proto_.export_()) {
+    if (Holds(rule.match().experiment(), experiment) &&
+        Holds(rule.match().admission_rule(), admission_rule)) {
+      return &rule;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,73 @@
+// One policy file, checked and compiled. proto/policy/v1/policy.proto, proto/README.md section 8.
+#ifndef WEIR_CONTROL_ADMISSION_POLICY_LAYER_H_
+#define WEIR_CONTROL_ADMISSION_POLICY_LAYER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "control/admission/ip_address.h"
+#include "control/admission/prefix_trie.h"
+#include "policy/v1/policy.pb.h"
+
+namespace weir::control {
+
+// What admission rules are matched against.
+struct AdmissionSubject {
+  IpAddress client;
+  std::string identity;  // "anonymous" or "certificate:<CN>".
+  std::string experiment;
+  std::string purpose;
+  std::vector<std::string> directions;  // "down", "up".
+};
+
+// Immutable, so any number of threads may read it.
+class PolicyLayer {
+ public:
+  // InvalidArgument lists every fault found, one a line, each naming file and rule.
+  static absl::StatusOr<std::shared_ptr<const PolicyLayer>> Parse(const std::string& path,
+                                                                  const std::string& text);
+  // Reads and parses; a missing file is NotFound.
+  static absl::StatusOr<std::shared_ptr<const PolicyLayer>> Load(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const std::string& profile() const { return proto_.profile(); }
+  const std::string& digest() const { return digest_; }  // "sha256:<hex>" of the file's bytes.
+  const policy::v1::Policy& proto() const { return proto_; }
+
+  // Rules that can never decide because earlier ones always do: an explanation each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  // Rules without the sentence they serve: likewise.
+  const std::vector<std::string>& unserved() const { return unserved_; }
+
+  // The first admission rule that matches, or null. An ALLOW with directions must cover every
+  // requested one, a DENY matches if it names any of them. Costs the rules whose prefixes contain
+  // the client and those without a prefix, however many others there are.
+  const policy::v1::AdmissionRule* MatchAdmission(const AdmissionSubject& subject) const;
+  // What keeps a rule of this layer from matching ("match.client"), or null if it matches.
+  static const char* Mismatch(const policy::v1::AdmissionRule& rule,
+                              const AdmissionSubject& subject);
+
+  // Likewise for export.
+  const policy::v1::ExportRule* MatchExport(std::string_view experiment,
+                                            std::string_view admission_rule) const;
+
+ private:
+  PolicyLayer() = default;
+  void IndexClients();
+
+  std::string path_;
+  policy::v1::Policy proto_;
+  std::string digest_;
+  std::vector<std::string> warnings_;
+  std::vector<std::string> unserved_;
+  PrefixTrie clients_;                // Values are indexes of admission rules.
+  std::vector<uint32_t> any_client_;  // Indexes of those without match.client, rising.
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_ADMISSION_POLICY_LAYER_H_

@@ -1,0 +1,189 @@
+#include "control/store/audit_log.h"
+
+#include <sodium.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace weir::control {
+namespace {
+
+constexpr char kColumns[] =
+    "id, at_unix_ns, event, session_id, stage, rule, field, netblock, detail, count, trace, hash";
+
+class Hasher {
+ public:
+  Hasher() { crypto_hash_sha256_init(&state_); }
+
+  Hasher& Add(std::string_view bytes) {
+    std::array<unsigned char, 8> length{};
+    for (size_t i = 0; i < length.size(); ++i) {
+      length[i] = static_cast<unsigned char>(uint64_t{bytes.size()} >> (56 - 8 * i));
+    }
+    crypto_hash_sha256_update(&state_, length.data(), length.size());
+    crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()),
+                              bytes.size());
+    return *this;
+  }
+  Hasher& Add(int64_t number) { return Add(absl::StrCat(number)); }
+
+  std::string Finish() {
+    std::string hash(crypto_hash_sha256_BYTES, '\0');
+    crypto_hash_sha256_final(&state_, reinterpret_cast<unsigned char*>(hash.data()));
+    return hash;
+  }
+
+ private:
+  crypto_hash_sha256_state state_;
+};
+
+AuditRow ReadRow(const Statement& statement) {
+  return {.id = statement.Int(0),
+          .at_unix_ns = statement.Int(1),
+          .event = statement.Text(2),
+          .session_id = statement.Text(3),
+          .stage = statement.Text(4),
+          .rule = statement.Text(5),
+          .field = statement.Text(6),
+          .netblock = statement.Text(7),
+          .detail = statement.Text(8),
+          .count = statement.Int(9),
+          .trace = statement.Text(10),
+          .hash = statement.Text(11)};
+}
+
+}  // namespace
+
+std::string AuditHash(const std::string& previous, const AuditRow& row) {
+  return Hasher()
+      .Add(previous)
+      .Add(row.id)
+      .Add(row.at_unix_ns)
+      .Add(row.event)
+      .Add(row.session_id)
+      .Add(row.stage)
+      .Add(row.rule)
+      .Add(row.field)
+      .Add(row.netblock)
+      .Add(row.detail)
+      .Add(row.count)
+      .Add(row.trace)
+      .Finish();
+}
+
+absl::Status AppendAudit(Database* database, AuditRow row) {
+  const auto head = SelectAuditHead(database);
+  if (!head.ok()) return head.status();
+  row.id = head->has_value() ? (*head)->id + 1 : 1;
+  row.hash = AuditHash(head->has_value() ? (*head)->hash : "", row);
+  auto statement = database->Prepare(absl::StrCat("INSERT INTO audit (", kColumns,
+                                                  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, row.id)
+      .Bind(1, row.at_unix_ns)
+      .Bind(2, row.event)
+      .Bind(3, row.session_id)
+      .Bind(4, row.stage)
+      .Bind(5, row.rule)
+      .Bind(6, row.field)
+      .Bind(7, row.netblock)
+      .Bind(8, row.detail)
+      .Bind(9, row.count)
+      .BindBlob(10, row.trace)
+      .BindBlob(11, row.hash)
+      .Run();
+}
+
+absl::Status ChainAudit(Database* database) {
+  auto rows = database->Prepare(
+      "SELECT id, at_unix_ns, event, session_id, stage, rule, field, "
+      "netblock, detail, count FROM audit_unchained ORDER BY id");
+  if (!rows.ok()) return rows.status();
+  while (true) {
+    const auto found = rows->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return absl::OkStatus();
+    AuditRow row{.at_unix_ns = rows->Int(1),
+                 .event = rows->Text(2),
+                 .session_id = rows->Text(3),
+                 .stage = rows->Text(4),
+                 .rule = rows->Text(5),
+                 .field = rows->Text(6),
+                 .netblock = rows->Text(7),
+                 .detail = rows->Text(8),
+                 .count = rows->Int(9)};
+    if (absl::Status status = AppendAudit(database, std::move(row)); !status.ok()) return status;
+  }
+}
+
+absl::StatusOr<std::vector<AuditRow>> SelectAudit(Database* database, const AuditFilter& filter) {
+  auto statement = database->Prepare(
+      absl::StrCat("SELECT ", kColumns,
+                   " FROM audit WHERE (?1 = 0 OR id < ?1) AND (?2 = '' OR event = ?2) AND "
+                   "(?3 = '' OR session_id = ?3) ORDER BY id DESC LIMIT ?4"));
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, filter.before_id)
+      .Bind(1, filter.event)
+      .Bind(2, filter.session_id)
+      .Bind(3, int64_t{filter.limit});
+  std::vector<AuditRow> rows;
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return rows;
+    rows.push_back(ReadRow(*statement));
+  }
+}
+
+absl::StatusOr<std::optional<AuditHead>> SelectAuditHead(Database* database) {
+  auto statement = database->Prepare("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
+  if (!statement.ok()) return statement.status();
+  const auto found = statement->Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return std::nullopt;
+  return AuditHead{.id = statement->Int(0), .hash = statement->Text(1)};
+}
+
+absl::StatusOr<AuditVerdict> VerifyAudit(Database* database,
+                                         const std::optional<AuditHead>& anchor) {
+  auto statement = database->Prepare(absl::StrCat("SELECT ", kColumns, " FROM audit ORDER BY id"));
+  if (!statement.ok()) return statement.status();
+  AuditVerdict verdict;
+  const auto broken = [&](int64_t id, std::string why) {
+    verdict.first_broken_id = id;
+    verdict.why = std::move(why);
+    return verdict;
+  };
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    const AuditRow row = ReadRow(*statement);
+    const int64_t expected = verdict.head.id + 1;
+    if (row.id != expected) return broken(expected, absl::StrCat("row ", expected, " is missing"));
+    if (row.hash != AuditHash(verdict.head.hash, row)) {
+      return broken(row.id, absl::StrCat("row ", row.id,
+                                         " was changed after it was written, or the row before it "
+                                         "was replaced"));
+    }
+    if (anchor && anchor->id == row.id && anchor->hash != row.hash) {
+      return broken(row.id,
+                    absl::StrCat("row ", row.id, " is not the one the given head was taken of"));
+    }
+    verdict.head = {.id = row.id, .hash = row.hash};
+    ++verdict.rows;
+  }
+  if (anchor && anchor->id > verdict.head.id) {
+    return broken(
+        verdict.head.id + 1,
+        absl::StrCat("the log ends at row ", verdict.head.id, ", before the given head: rows ",
+                     verdict.head.id + 1, " to ", anchor->id, " were cut off"));
+  }
+  verdict.intact = true;
+  return verdict;
+}
+
+}  // namespace weir::control
