@@ -1,15 +1,18 @@
-// A worker that paces one flow onto a ring device, and another core that sees each packet leave:
-// the `ring:` side of the row pacing_gap of bench/run. Prints the errors of the departure gaps.
-//   bench-pacing WORKER_CPU OBSERVER_CPU PACKETS_PER_SECOND SECONDS
+// A worker that paces one flow onto a ring device: the `ring:` side of the row pacing_gap of
+// bench/run. Each packet is stamped on the worker's core where the device's driver takes it. Prints
+// the errors of the gaps between departures.
+//   bench-pacing WORKER_CPU MAIN_CPU PACKETS_PER_SECOND SECONDS
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/engine_fixture.h"
@@ -21,15 +24,14 @@ namespace weir::bench {
 namespace {
 
 constexpr uint16_t kPort = 0;
-// The worker sends on one queue and polls another, empty one, as it would with a real device.
-constexpr uint16_t kSendQueue = 0;
-constexpr uint16_t kPollQueue = 1;
+constexpr uint16_t kQueue = 0;  // What is sent comes back on it.
 constexpr uint32_t kWorkerLcore = 1;
 constexpr uint32_t kSlots = 16;
+constexpr std::chrono::milliseconds kLinger{100};
 
 struct Arguments {
   std::string worker_cpu;
-  std::string observer_cpu;
+  std::string main_cpu;
   uint64_t packets_per_second;
   uint64_t seconds;
 };
@@ -40,7 +42,7 @@ int Fail(const char* what) {
 }
 
 bool StartDpdk(const Arguments& arguments) {
-  const std::string lcores = "0@" + arguments.observer_cpu + ",1@" + arguments.worker_cpu;
+  const std::string lcores = "0@" + arguments.main_cpu + ",1@" + arguments.worker_cpu;
   std::vector<std::string> words = {
       "bench-pacing", "--no-huge",         "-m",       "256",  "--no-pci",     "--no-telemetry",
       "--no-shconf",  "--log-level=error", "--lcores", lcores, "--main-lcore", "0",
@@ -52,14 +54,20 @@ bool StartDpdk(const Arguments& arguments) {
 
 bool StartRing(rte_mempool* pool) {
   rte_eth_conf conf{};
-  if (rte_eth_dev_configure(kPort, 2, 2, &conf) != 0) return false;
-  for (uint16_t queue = 0; queue < 2; ++queue) {
-    if (rte_eth_tx_queue_setup(kPort, queue, 1024, SOCKET_ID_ANY, nullptr) != 0 ||
-        rte_eth_rx_queue_setup(kPort, queue, 1024, SOCKET_ID_ANY, nullptr, pool) != 0) {
-      return false;
-    }
+  return rte_eth_dev_configure(kPort, 1, 1, &conf) == 0 &&
+         rte_eth_tx_queue_setup(kPort, kQueue, 1024, SOCKET_ID_ANY, nullptr) == 0 &&
+         rte_eth_rx_queue_setup(kPort, kQueue, 1024, SOCKET_ID_ANY, nullptr, pool) == 0 &&
+         rte_eth_dev_start(kPort) == 0;
+}
+
+// Worker's core: the TSC at which each packet was handed to the driver.
+uint16_t Stamp(uint16_t, uint16_t, rte_mbuf**, uint16_t count, void* departures) {
+  auto* stamps = static_cast<std::vector<uint64_t>*>(departures);
+  const uint64_t now = dataplane::ReadTsc();
+  for (uint16_t i = 0; i < count && stamps->size() < stamps->capacity(); ++i) {
+    stamps->push_back(now);
   }
-  return rte_eth_dev_start(kPort) == 0;
+  return count;
 }
 
 int RunWorker(void* worker) {
@@ -67,30 +75,13 @@ int RunWorker(void* worker) {
   return 0;
 }
 
-// The TSC at which each packet was first seen outside the worker.
-std::vector<uint64_t> Observe(uint64_t packets, uint64_t give_up_tsc) {
-  std::vector<uint64_t> seen;
-  seen.reserve(packets + 1024);
-  rte_mbuf* mbufs[32];
-  while (seen.size() < packets) {
-    const uint16_t count = rte_eth_rx_burst(kPort, kSendQueue, mbufs, 32);
-    if (count == 0) {
-      if (dataplane::ReadTsc() > give_up_tsc) break;
-      continue;
-    }
-    const uint64_t now = dataplane::ReadTsc();
-    seen.insert(seen.end(), count, now);
-    rte_pktmbuf_free_bulk(mbufs, count);
-  }
-  return seen;
-}
-
-void Print(const std::vector<uint64_t>& seen, uint64_t packets_per_second, uint64_t tsc_hz) {
+void Print(const std::vector<uint64_t>& departures, uint64_t packets_per_second, uint64_t tsc_hz) {
   const double ns_per_cycle = 1e9 / static_cast<double>(tsc_hz);
   const double due_ns = 1e9 / static_cast<double>(packets_per_second);
   std::vector<double> errors;
-  for (size_t i = 1; i < seen.size(); ++i) {
-    errors.push_back(std::abs(static_cast<double>(seen[i] - seen[i - 1]) * ns_per_cycle - due_ns));
+  for (size_t i = 1; i < departures.size(); ++i) {
+    errors.push_back(
+        std::abs(static_cast<double>(departures[i] - departures[i - 1]) * ns_per_cycle - due_ns));
   }
   std::sort(errors.begin(), errors.end());
   const auto share = [&errors](double of) {
@@ -114,8 +105,8 @@ int Run(const Arguments& arguments) {
                                            .lcore = kWorkerLcore,
                                            .socket = SOCKET_ID_ANY,
                                            .ethdev = kPort,
-                                           .rx_queues = {kPollQueue},
-                                           .tx_queue = kSendQueue,
+                                           .rx_queues = {kQueue},
+                                           .tx_queue = kQueue,
                                            .slots = kSlots},
                                           clock, segment->writer(), -1);
   if (!worker.ok()) return Fail("cannot make the worker");
@@ -131,15 +122,18 @@ int Run(const Arguments& arguments) {
   config.tx = {&flow};
   (*worker)->configs.Publish(config);
 
+  std::vector<uint64_t> departures(arguments.packets_per_second * arguments.seconds);
+  departures.clear();  // Its memory has been touched.
+  if (rte_eth_add_tx_callback(kPort, kQueue, Stamp, &departures) == nullptr) {
+    return Fail("cannot watch the port");
+  }
   rte_eal_remote_launch(RunWorker, worker->get(), kWorkerLcore);
-  const std::vector<uint64_t> seen =
-      Observe(arguments.packets_per_second * arguments.seconds,
-              dataplane::ReadTsc() + (arguments.seconds + 1) * clock.tsc_hz());
+  std::this_thread::sleep_for(std::chrono::seconds(arguments.seconds) + kLinger);
   clock.Update();
   (*worker)->Stop();
   rte_eal_mp_wait_lcore();
-  if (seen.size() < 2) return Fail("no packets left the worker");
-  Print(seen, arguments.packets_per_second, clock.tsc_hz());
+  if (departures.size() < 2) return Fail("no packets left the worker");
+  Print(departures, arguments.packets_per_second, clock.tsc_hz());
   return 0;
 }
 
@@ -148,12 +142,11 @@ int Run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   if (argc != 5 || std::atoll(argv[3]) <= 0 || std::atoll(argv[4]) <= 0) {
-    std::fprintf(stderr,
-                 "usage: bench-pacing WORKER_CPU OBSERVER_CPU PACKETS_PER_SECOND SECONDS\n");
+    std::fprintf(stderr, "usage: bench-pacing WORKER_CPU MAIN_CPU PACKETS_PER_SECOND SECONDS\n");
     return 2;
   }
   return weir::bench::Run({.worker_cpu = argv[1],
-                           .observer_cpu = argv[2],
+                           .main_cpu = argv[2],
                            .packets_per_second = static_cast<uint64_t>(std::atoll(argv[3])),
                            .seconds = static_cast<uint64_t>(std::atoll(argv[4]))});
 }

@@ -8,7 +8,7 @@ from rows.generate import ETHERNET_IP_UDP
 
 # As dataplane/port/device.cc makes them.
 LOG2_RING, BUFFER = 12, 2048
-UPPER_QUARTILE = 0.75  # memif has a fast and a slow mode, which a process keeps from its start.
+UPPER_QUARTILE = 0.75  # memif has a fast and a slow mode: bench/README.md.
 
 
 def memif(role: str, socket) -> str:

@@ -1,6 +1,6 @@
 """How even a paced flow leaves at 100,000 packets/s: the error of each gap between two departures.
-On ring: another core sees each packet leave; on veth the receiving kernel stamps it, Weir's and
-iperf3's alike."""
+On ring: the worker's core stamps each packet as the driver takes it; on veth the receiving kernel
+does, Weir's and iperf3's alike."""
 
 import json
 import subprocess
