@@ -47,9 +47,8 @@ BENCHMARK(FillTemplate)->Arg(18)->Arg(1472)->UseManualTime();
 // Buffers that come back from another flow: headers are copied each time.
 void FillTwoFlows(benchmark::State& state) {
   FrameArray frames(kBuffers);
-  const dataplane::PacketTemplate sizes[2] = {
-      {SenderSpec(18, 1), 18, kSenderMac, kReceiverMac, 0},
-      {SenderSpec(18, 2), 18, kSenderMac, kReceiverMac, 0}};
+  const dataplane::PacketTemplate sizes[2] = {{SenderSpec(18, 1), 18, kSenderMac, kReceiverMac, 0},
+                                              {SenderSpec(18, 2), 18, kSenderMac, kReceiverMac, 0}};
   uint32_t sequence = 0;
   size_t turn = 0;
   MeasureCycles(

@@ -52,7 +52,7 @@ class Sink {
         histograms_.push_back(std::make_unique<shm::LogHistogram>());
         histogram = histograms_.back().get();
       }
-      flows_.push_back(std::make_unique<dataplane::RxFlow>(ReceiverSpec(slot), histogram));
+      flows_.push_back(std::make_unique<dataplane::RxFlow>(ReceiverSpec(slot), 0, histogram));
       table_.Set(slot, flows_.back().get());
       sizes_.emplace_back(SenderSpec(18, slot), 18, kSenderMac, kReceiverMac, 0);
     }

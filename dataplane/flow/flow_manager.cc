@@ -140,7 +140,7 @@ Status FlowManager::AttachReceivers(Flow& flow) {
           &env_.segment.histogram(worker->settings().index, static_cast<uint32_t>(flow.histogram));
       for (auto& count : histogram->counts) count.store(0, std::memory_order_relaxed);
     }
-    flow.rx.push_back(std::make_unique<RxFlow>(flow.spec, histogram));
+    flow.rx.push_back(std::make_unique<RxFlow>(flow.spec, flow.port->spec().vlan, histogram));
     worker->rx_table.Set(flow.spec.slot, flow.rx.back().get());
   }
   return Ok{};

@@ -30,59 +30,6 @@ struct TestFrame {
   const wire::TestPacket* packet = nullptr;
 };
 
-// The common case in a straight line: a test packet as Weir sends them, nothing odd about it.
-// False: it is something else, or odd; Classify says what. What it accepts Classify calls kTest.
-inline bool IsPlainTestPacket(const rte_mbuf* mbuf, uint16_t vlan, TestFrame* frame) {
-  const uint8_t* const start = rte_pktmbuf_mtod(mbuf, const uint8_t*);
-  const uint8_t* const end = start + mbuf->data_len;
-  const uint8_t* ip = start + RTE_ETHER_HDR_LEN;
-  auto load16 = [](const uint8_t* at) {
-    uint16_t raw;
-    std::memcpy(&raw, at, sizeof(raw));
-    return raw;
-  };
-  constexpr long kIp4Bytes = sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr) + wire::kMinUdpPayload;
-  constexpr long kIp6Bytes = sizeof(rte_ipv6_hdr) + sizeof(rte_udp_hdr) + wire::kMinUdpPayload;
-  if (vlan != 0) {
-    ip += sizeof(rte_vlan_hdr);
-    if (end - ip < kIp4Bytes || load16(ip - 6) != wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_VLAN}) ||
-        (wire::ByteSwap(load16(ip - 4)) & 0xFFF) != vlan) {
-      return false;
-    }
-  }
-  if (end - ip < kIp4Bytes) return false;
-  const uint16_t type = load16(ip - 2);
-  const uint8_t* udp;
-  if (type == wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_IPV4})) {
-    constexpr uint16_t kFragment = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK;
-    if (ip[0] != RTE_IPV4_VHL_DEF || ip[9] != IPPROTO_UDP ||
-        (load16(ip + 6) & wire::ByteSwap(kFragment)) != 0) {
-      return false;
-    }
-    frame->is_v4 = true;
-    frame->ip_bytes = wire::ByteSwap(load16(ip + 2));
-    frame->key = ip + 12;
-    udp = ip + sizeof(rte_ipv4_hdr);
-  } else if (type == wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_IPV6}) && end - ip >= kIp6Bytes) {
-    if (ip[6] != IPPROTO_UDP) return false;
-    frame->is_v4 = false;
-    frame->ip_bytes = wire::ByteSwap(load16(ip + 4)) + uint32_t{sizeof(rte_ipv6_hdr)};
-    frame->key = ip + 8;
-    udp = ip + sizeof(rte_ipv6_hdr);
-  } else {
-    return false;
-  }
-  const uint32_t udp_bytes = wire::ByteSwap(load16(udp + 4));
-  const auto header_bytes = static_cast<uint32_t>(udp - ip);
-  frame->packet = reinterpret_cast<const wire::TestPacket*>(udp + sizeof(rte_udp_hdr));
-  frame->frame_class = FrameClass::kTest;
-  return udp_bytes >= sizeof(rte_udp_hdr) + wire::kMinUdpPayload &&
-         header_bytes + udp_bytes <= frame->ip_bytes &&
-         frame->ip_bytes <= mbuf->pkt_len - static_cast<uint32_t>(ip - start) &&
-         (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_BAD &&
-         wire::CookieSlot(frame->packet->cookie) != wire::kSignalSlot;
-}
-
 // `vlan`: the port's VLAN id, 0 for none: other tags (or a missing one) are not ours.
 // Reads at most the first segment, which holds all headers.
 inline TestFrame Classify(const rte_mbuf* mbuf, uint16_t vlan) {

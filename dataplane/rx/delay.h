@@ -18,7 +18,9 @@ class DelayTracker {
   static constexpr int64_t kPlausibleNs = 2'000'000'000;
   static constexpr int64_t kBaseMarginNs = 1'000'000;
 
-  // Packets that came at one time, in the order they came; `count` of at least 1.
+  static constexpr uint32_t kMaxBurst = 64;
+
+  // Packets that came at one time, in the order they came; `count` from 1 to kMaxBurst.
   // send_low: low 32 bits of each send time; receive_ns: full width; clock_offset: receiver's
   // minus sender's clock to within 2 s (from the beacon; 0 until one came).
   void Add(const uint32_t* send_low, uint32_t count, uint64_t receive_ns, int64_t clock_offset,
@@ -49,6 +51,11 @@ class DelayTracker {
     AddJitter(send_low, count, static_cast<uint32_t>(receive_ns));
     if (histogram == nullptr) return;
     const int64_t above_base = clock_offset - base_;
+    if (above_base + low >= 0 && above_base + high <= shm::LogHistogram::kMaxSmall) [[likely]] {
+      // All of them fit 31 bits.
+      histogram->AddSmall(send_low, count, origin + static_cast<uint32_t>(above_base));
+      return;
+    }
     for (uint32_t i = 0; i < count; ++i) {
       const int64_t delay = above_base + static_cast<int32_t>(origin - send_low[i]);
       histogram->Add(static_cast<uint64_t>(std::max<int64_t>(delay, 0)));
@@ -65,18 +72,19 @@ class DelayTracker {
   // RFC 3550 section 6.4.1 and appendix A.8: J += (|D| - J) / 16, J kept times 16. The first
   // packet of a flow differs from itself by 0, which leaves J at 0.
   void AddJitter(const uint32_t* send_low, uint32_t count, uint32_t receive_low) {
+    // Of packets received at one time the transit times differ as their send times do.
+    uint32_t magnitude[kMaxBurst];
+    magnitude[0] = Magnitude(receive_low - send_low[0] - last_transit_);
+    for (uint32_t i = 1; i < count; ++i) magnitude[i] = Magnitude(send_low[i - 1] - send_low[i]);
     uint64_t jitter = jitter_x16_;
-    uint32_t last = last_transit_;
-    for (uint32_t i = 0; i < count; ++i) {
-      const uint32_t transit = receive_low - send_low[i];
-      const auto difference = static_cast<int32_t>(transit - last);
-      const auto magnitude =
-          static_cast<uint32_t>(difference < 0 ? -int64_t{difference} : int64_t{difference});
-      jitter += magnitude - ((jitter + 8) >> 4);
-      last = transit;
-    }
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < count; ++i) jitter += magnitude[i] - ((jitter + 8) >> 4);
     jitter_x16_ = jitter;
-    last_transit_ = last;
+    last_transit_ = receive_low - send_low[count - 1];
+  }
+
+  static uint32_t Magnitude(uint32_t difference) {
+    return static_cast<int32_t>(difference) < 0 ? 0 - difference : difference;
   }
 
   int64_t min_ = std::numeric_limits<int64_t>::max();

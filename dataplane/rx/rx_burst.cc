@@ -10,98 +10,170 @@
 namespace weir::dataplane {
 namespace {
 
-// Test packets whose slot names a flow, not yet compared with it. An array for each field, so
-// that the sums over a run of one flow's packets are vectors.
-struct Arrivals {
-  RxFlow* flow[kRxBurst];
-  const uint8_t* key[kRxBurst];
-  uint64_t cookie[kRxBurst];
-  bool is_v4[kRxBurst];
-  uint32_t sequence[kRxBurst];
-  uint32_t send_time[kRxBurst];
-  uint32_t ip_bytes[kRxBurst];
-  uint32_t frame_bytes[kRxBurst];
-  uint16_t count;
+constexpr uint16_t kIp6Type = wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_IPV6});
 
-  void Append(RxFlow* of, const TestFrame& frame, uint32_t wire_bytes) {
-    flow[count] = of;
-    key[count] = frame.key;
-    cookie[count] = frame.packet->cookie;
-    is_v4[count] = frame.is_v4;
-    sequence[count] = frame.packet->sequence;
-    send_time[count] = frame.packet->send_time;
-    ip_bytes[count] = frame.ip_bytes;
-    frame_bytes[count] = wire_bytes;
-    ++count;
-  }
+uint16_t Load16(const uint8_t* at) {
+  uint16_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+uint64_t LoadBe64(const uint8_t* at) {
+  uint64_t raw;
+  std::memcpy(&raw, at, sizeof(raw));
+  return wire::ByteSwap(raw);
+}
 
-  bool Matches(uint16_t at) const { return flow[at]->Matches(cookie[at], key[at], is_v4[at]); }
-
-  ArrivalRun Run(uint16_t begin, uint16_t end) const {
-    return {sequence + begin, send_time + begin, ip_bytes + begin, frame_bytes + begin,
-            static_cast<uint32_t>(end - begin)};
-  }
-};
-
-uint32_t WireBytes(const rte_mbuf* mbuf) {
+uint32_t FrameBytes(const rte_mbuf* mbuf) {
   return std::max<uint32_t>(mbuf->pkt_len + RTE_ETHER_CRC_LEN, RTE_ETHER_MIN_LEN);
 }
 
-// First pass: what each frame is, and whose. Fetches the flows that the second will write.
-uint16_t ClassifyBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
-                       RxDrops* drops, rte_mbuf** punted, Arrivals* arrivals) {
-  uint16_t kept = 0;
-  uint16_t punts = 0;
-  arrivals->count = 0;
-  RxFlow* last = nullptr;
-  for (uint16_t i = 0; i < count; ++i) {
-    rte_mbuf* const mbuf = mbufs[i];
-    TestFrame frame;
-    if (!IsPlainTestPacket(mbuf, vlan, &frame)) [[unlikely]] {
-      frame = Classify(mbuf, vlan);
-      if (frame.frame_class == FrameClass::kPunt) {
-        punted[punts++] = mbuf;
-        continue;
-      }
-      drops->malformed += frame.frame_class == FrameClass::kMalformed;
-      drops->unknown += frame.frame_class == FrameClass::kOther;
-    }
-    mbufs[kept++] = mbuf;
-    if (frame.frame_class != FrameClass::kTest) [[unlikely]]
-      continue;
-    RxFlow* const flow = table.Find(wire::CookieSlot(frame.packet->cookie));
-    if (flow == nullptr) [[unlikely]] {
-      ++drops->unknown;
-      continue;
-    }
-    if (flow != last) flow->Prefetch();
-    last = flow;
-    arrivals->Append(flow, frame, WireBytes(mbuf));
+// A frame and the flow whose cookie lies where a plain test packet's would, whatever else it is.
+struct Guess {
+  RxFlow* flow;  // Null: too short, or no such flow.
+  const uint8_t* ip;
+  rte_mbuf* mbuf;
+};
+
+RxFlow* GuessFlow(const rte_mbuf* mbuf, const uint8_t* ip, uint32_t ip_offset,
+                  const RxTable& table) {
+  if (mbuf->data_len < ip_offset + PlainHeader::Cookie(false) + wire::kMinUdpPayload) {
+    return nullptr;
   }
-  return punts;
+  const bool v6 = Load16(ip - 2) == kIp6Type;
+  if (v6 && mbuf->data_len < ip_offset + PlainHeader::Cookie(true) + wire::kMinUdpPayload) {
+    return nullptr;
+  }
+  return table.Find(wire::CookieSlot(LoadBe64(ip + PlainHeader::Cookie(v6))));
+}
+
+// Packets from `begin` on that were guessed to be of one flow and have nothing odd about them: what
+// is most often to be done for a packet, in one loop. Adds them to the flow's run. Returns where it
+// ended.
+template <bool kV6>
+const Guess* TakePlain(const Guess* begin, const Guess* end, uint32_t ip_offset, RxFlow::Run* run) {
+  constexpr uint32_t kCookie = PlainHeader::Cookie(kV6);
+  constexpr uint32_t kUdp = kCookie - sizeof(rte_udp_hdr);
+  RxFlow* const flow = run->flow;
+  const PlainHeader::Comparison<kV6> ours(flow->header());
+  RxFlow::InOrder in_order(flow);
+  uint32_t* send_time = run->send_time + run->count;
+  uint64_t ip_bytes = 0;
+  const Guess* at = begin;
+  for (; at != end && at->flow == flow; ++at) {
+    const uint8_t* const ip = at->ip;
+    // The lengths of a frame without padding; it was seen to be long enough for a test packet.
+    const uint32_t packet_bytes = at->mbuf->pkt_len - ip_offset;
+    const uint32_t udp_bytes = packet_bytes - kUdp;
+    const uint32_t ip_length = kV6 ? udp_bytes : packet_bytes;
+    if (!ours(ip) ||
+        Load16(ip + (kV6 ? 4 : 2)) != wire::ByteSwap(static_cast<uint16_t>(ip_length)) ||
+        Load16(ip + kUdp + 4) != wire::ByteSwap(static_cast<uint16_t>(udp_bytes)) ||
+        (at->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD) != 0) [[unlikely]] {
+      break;
+    }
+    const uint64_t sequence_and_time = LoadBe64(ip + kCookie + sizeof(uint64_t));
+    if (!in_order.Take(static_cast<uint32_t>(sequence_and_time >> 32))) [[unlikely]]
+      continue;
+    *send_time++ = static_cast<uint32_t>(sequence_and_time);
+    ip_bytes += packet_bytes;
+    run->last_bytes = packet_bytes;
+  }
+  in_order.Finish();
+  const auto measured = static_cast<uint32_t>(send_time - run->send_time);
+  run->ip_bytes += ip_bytes;
+  run->frame_bytes += ip_bytes + uint64_t{measured - run->count} * (ip_offset + RTE_ETHER_CRC_LEN);
+  run->count = measured;
+  return at;
+}
+static_assert(RTE_ETHER_HDR_LEN + PlainHeader::Cookie(false) + wire::kMinUdpPayload +
+                  RTE_ETHER_CRC_LEN ==
+              RTE_ETHER_MIN_LEN);
+
+// Whatever a frame may be: the long way. Returns the flow it is a packet of, if any.
+RxFlow* ReadAny(const rte_mbuf* mbuf, uint16_t vlan, const RxTable& table, RxDrops* drops,
+                ReceivedPacket* packet, bool* punt) {
+  const TestFrame frame = Classify(mbuf, vlan);
+  if (frame.frame_class == FrameClass::kPunt) {
+    *punt = true;
+    return nullptr;
+  }
+  if (frame.frame_class == FrameClass::kMalformed) {
+    ++drops->malformed;
+    return nullptr;
+  }
+  RxFlow* flow = nullptr;
+  if (frame.frame_class == FrameClass::kTest) {
+    const uint64_t cookie = frame.packet->cookie;
+    flow = table.Find(wire::CookieSlot(cookie));
+    if (flow != nullptr && !flow->header().Matches(frame.key, cookie, !frame.is_v4)) flow = nullptr;
+  }
+  if (flow == nullptr) {
+    ++drops->unknown;
+    return nullptr;
+  }
+  *packet = {frame.packet->sequence, frame.packet->send_time, frame.ip_bytes, FrameBytes(mbuf)};
+  return flow;
 }
 
 }  // namespace
 
 uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted) {
+  const uint32_t ip_offset = RTE_ETHER_HDR_LEN + (vlan != 0 ? sizeof(rte_vlan_hdr) : 0);
   for (uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
-  Arrivals arrivals;
-  const uint16_t punts = ClassifyBurst(mbufs, count, vlan, table, drops, punted, &arrivals);
 
-  // Second pass: runs of packets of one flow.
-  for (uint16_t begin = 0; begin < arrivals.count;) {
-    RxFlow* const flow = arrivals.flow[begin];
-    uint16_t end = begin;
-    while (end < arrivals.count && arrivals.flow[end] == flow && arrivals.Matches(end)) ++end;
-    if (end == begin) {
-      ++drops->unknown;
-      ++begin;
+  // First pass: whose each frame would be. Fetches the flows that the second will write.
+  Guess guesses[kRxBurst];
+  const RxFlow* last = nullptr;
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* const mbuf = mbufs[i];
+    const uint8_t* const ip = rte_pktmbuf_mtod(mbuf, const uint8_t*) + ip_offset;
+    RxFlow* const flow = GuessFlow(mbuf, ip, ip_offset, table);
+    guesses[i] = {flow, ip, mbuf};
+    if (flow == last || flow == nullptr) continue;
+    last = flow;
+    last->Prefetch();
+  }
+
+  // Second pass: whose it is, and what it carried, by runs of one flow.
+  RxFlow::Run run;
+  uint16_t kept = 0;
+  uint16_t punts = 0;
+  auto start_run = [&](RxFlow* flow) {
+    if (flow == run.flow) return;
+    if (run.flow != nullptr) run.flow->Finish(run, now_ns);
+    run.Start(flow);
+  };
+  const Guess* const end = guesses + count;
+  for (const Guess* at = guesses; at != end;) {
+    if (at->flow != nullptr) [[likely]] {
+      start_run(at->flow);
+      const Guess* const stopped = at->flow->header().is_v6()
+                                       ? TakePlain<true>(at, end, ip_offset, &run)
+                                       : TakePlain<false>(at, end, ip_offset, &run);
+      if (punts == 0) {
+        kept = static_cast<uint16_t>(stopped - guesses);  // Each lies where it lay.
+      } else {
+        for (; at != stopped; ++at) mbufs[kept++] = at->mbuf;
+      }
+      at = stopped;
+      if (at == end) break;
+    }
+    rte_mbuf* const mbuf = at->mbuf;
+    ++at;
+    ReceivedPacket packet;
+    bool punt = false;
+    RxFlow* const flow = ReadAny(mbuf, vlan, table, drops, &packet, &punt);
+    if (punt) {
+      punted[punts++] = mbuf;
       continue;
     }
-    flow->Receive(arrivals.Run(begin, end), now_ns);
-    begin = end;
+    mbufs[kept++] = mbuf;
+    if (flow == nullptr) continue;
+    start_run(flow);
+    flow->Add(packet, &run);
   }
+  if (run.flow != nullptr) run.flow->Finish(run, now_ns);
   return punts;
 }
 

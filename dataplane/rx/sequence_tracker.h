@@ -44,7 +44,7 @@ class SequenceTracker {
 
   Verdict Track(uint64_t sequence, HoleWindow& holes) {
     if (sequence == next_) [[likely]] {
-      if (holes_ != 0) Reuse(sequence, holes);
+      if (!Whole()) Reuse(sequence, holes);
       ++next_;
       ++packets_;
       return Verdict::kInOrder;
@@ -52,15 +52,21 @@ class SequenceTracker {
     return TrackSlow(sequence, holes);
   }
 
-  // True if these are the next `count` numbers (low 32 bits) and no number is missing in the
-  // window: then TrackInOrder(count) does what Track would do one by one.
-  bool InOrder(const uint32_t* sequences, uint32_t count) const {
-    uint32_t difference = holes_ != 0;
-    const auto expected = static_cast<uint32_t>(next_);
-    for (uint32_t i = 0; i < count; ++i) difference |= sequences[i] ^ (expected + i);
-    return difference == 0;
+  // For a reader that keeps the expected number in a register while packets come in order. Each
+  // takes its number's place in the window, unless that is Whole; TrackInOrder counts them.
+  //
+  // True if no number is missing in the window.
+  bool Whole() const { return holes_ == 0; }
+  // The bit of `sequence`, which just came as the next number (its low bits will do), held one that
+  // now leaves the window. Returns Whole().
+  bool Reuse(uint64_t sequence, HoleWindow& holes) {
+    if (holes.Test(sequence)) {
+      holes.Clear(sequence);
+      --holes_;
+    }
+    return Whole();
   }
-  void TrackInOrder(uint32_t count) {
+  void TrackInOrder(uint64_t count) {
     next_ += count;
     packets_ += count;
   }
@@ -115,15 +121,8 @@ class SequenceTracker {
         ++holes_;
       }
     }
-    if (holes_ != 0) Reuse(sequence, holes);
+    if (!Whole()) Reuse(sequence, holes);
     next_ = sequence + 1;
-  }
-
-  // The bit of a number that just came held one that now leaves the window.
-  void Reuse(uint64_t sequence, HoleWindow& holes) {
-    if (!holes.Test(sequence)) return;
-    holes.Clear(sequence);
-    --holes_;
   }
 
   uint64_t next_ = 0;

@@ -61,7 +61,7 @@ class MeasureBurstTest : public ::testing::TestWithParam<uint32_t> {
  protected:
   MeasureBurstTest() {
     for (uint32_t i = 0; i < kFlows; ++i) {
-      flows_.push_back(std::make_unique<RxFlow>(ReceiverOf(i), nullptr));
+      flows_.push_back(std::make_unique<RxFlow>(ReceiverOf(i), 0, nullptr));
       table_.Set(i + 1, flows_.back().get());
       const FlowSpec sender = SenderOf(i);
       sizes_.emplace_back(sender, 18 + i * 100, rte_ether_addr{}, rte_ether_addr{}, 0);
@@ -99,7 +99,7 @@ TEST_P(MeasureBurstTest, EqualsPacketsOneByOne) {
       uint32_t sequence = next[flow]++;
       if (round % 3 != 0) {  // Every third burst is as it was sent.
         const uint32_t dice = random() % 100;
-        if (dice < 3) sequence = next[flow]++;                           // One lost.
+        if (dice < 3) sequence = next[flow]++;                             // One lost.
         if (dice >= 3 && dice < 6) sequence -= random() % (sequence + 1);  // An old one again.
       }
       const auto sent = static_cast<uint32_t>(now - 1'000 - random() % 5'000);
@@ -149,8 +149,7 @@ TEST_F(MeasureBurstTest, SortsABurst) {
   cut->data_len = 20;
   cut->pkt_len = 20;
   rte_mbuf* const arp = Packet(0, 1, 0);
-  rte_pktmbuf_mtod(arp, rte_ether_hdr*)->ether_type =
-      wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_ARP});
+  rte_pktmbuf_mtod(arp, rte_ether_hdr*)->ether_type = wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_ARP});
   rte_mbuf* const second = Packet(0, 1, 0);
 
   rte_mbuf* mbufs[] = {good, wrong_cookie, no_flow, arp, cut, second};

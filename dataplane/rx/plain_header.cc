@@ -1,0 +1,77 @@
+#include "dataplane/rx/plain_header.h"
+
+#include <netinet/in.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+
+#include <bit>
+
+namespace weir::dataplane {
+namespace {
+
+struct Region {
+  uint8_t bytes[64] = {};
+};
+
+constexpr void SetMask(Region& mask, size_t at, size_t count) {
+  for (size_t i = 0; i < count; ++i) mask.bytes[at + i] = 0xFF;
+}
+
+constexpr Region MaskOf(bool v6, bool tagged) {
+  constexpr size_t kIp = PlainHeader::kBeforeIp;
+  Region mask;
+  if (tagged) {
+    SetMask(mask, 0, 4);
+    mask.bytes[2] = 0x0F;  // Priority and drop eligibility may be anything.
+  }
+  SetMask(mask, kIp - 2, 2);  // EtherType.
+  if (v6) {
+    mask.bytes[kIp] = 0xF0;          // Version.
+    SetMask(mask, kIp + 6, 1);       // Next header.
+    SetMask(mask, kIp + 8, 32 + 4);  // Addresses, ports.
+  } else {
+    SetMask(mask, kIp, 1);           // Version, header length.
+    mask.bytes[kIp + 6] = 0x3F;      // More fragments,
+    SetMask(mask, kIp + 7, 1);       // fragment offset.
+    SetMask(mask, kIp + 9, 1);       // Protocol.
+    SetMask(mask, kIp + 12, 8 + 4);  // Addresses, ports.
+  }
+  SetMask(mask, kIp + PlainHeader::Cookie(v6), 8);
+  return mask;
+}
+
+template <typename T>
+void Put(uint8_t* at, T value) {
+  const T raw = wire::ByteSwap(value);
+  std::memcpy(at, &raw, sizeof(raw));
+}
+
+}  // namespace
+
+const PlainHeader::Mask PlainHeader::kMasks[4] = {
+    std::bit_cast<Mask>(MaskOf(false, false)), std::bit_cast<Mask>(MaskOf(true, false)),
+    std::bit_cast<Mask>(MaskOf(false, true)), std::bit_cast<Mask>(MaskOf(true, true))};
+
+PlainHeader::PlainHeader(const FlowSpec& spec, uint16_t vlan) {
+  const bool v6 = !spec.remote.ip.is_v4();
+  uint8_t* const ip = bytes_ + kBeforeIp;
+  if (vlan != 0) {
+    Put<uint16_t>(ip - 6, RTE_ETHER_TYPE_VLAN);
+    Put<uint16_t>(ip - 4, vlan);
+  }
+  Put<uint16_t>(ip - 2, v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+  ip[0] = v6 ? 0x60 : RTE_IPV4_VHL_DEF;
+  ip[v6 ? 6 : 9] = IPPROTO_UDP;
+  const auto remote = spec.remote.ip.bytes();
+  const auto local = spec.local.ip.bytes();
+  uint8_t* at = ip + (v6 ? 8 : 12);
+  std::memcpy(at, remote.data(), remote.size());
+  std::memcpy(at + remote.size(), local.data(), local.size());
+  at += remote.size() + local.size();
+  Put<uint16_t>(at, spec.remote.port);
+  Put<uint16_t>(at + 2, spec.local.port);
+  Put<uint64_t>(ip + Cookie(v6), spec.cookie);
+  bytes_[kKind] = static_cast<uint8_t>((v6 ? kV6 : 0) | (vlan != 0 ? kTagged : 0));
+}
+
+}  // namespace weir::dataplane

@@ -1,0 +1,97 @@
+// The headers a flow's packets have when nothing is odd about them, to be compared in one go.
+#ifndef WEIR_DATAPLANE_RX_PLAIN_HEADER_H_
+#define WEIR_DATAPLANE_RX_PLAIN_HEADER_H_
+
+#ifdef __SSE4_1__
+#include <smmintrin.h>
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "dataplane/flow/flow_spec.h"
+#include "wire/byte_order.h"
+
+namespace weir::dataplane {
+
+// What a test packet looks like from its VLAN tag (or, without one, the end of the source MAC
+// address) to its cookie: 42 bytes with IPv4, 62 with IPv6. Fields that differ from packet to
+// packet are masked: DSCP and ECN, lengths, identification, TTL, checksums, flow label.
+// Immutable; one cache line, all that must match before a packet is counted.
+class alignas(64) PlainHeader {
+  using Vector [[gnu::vector_size(16)]] = uint64_t;
+  struct Mask {
+    alignas(16) uint8_t bytes[64];
+  };
+  static constexpr uint8_t kV6 = 1;
+  static constexpr uint8_t kTagged = 2;
+  static constexpr size_t kKind = 63;  // Of bytes_. In IPv6 a masked one, in IPv4 not compared.
+  static const Mask kMasks[4];         // By kind.
+
+  static Vector Load(const uint8_t* at) {
+    Vector vector;
+    std::memcpy(&vector, at, sizeof(vector));
+    return vector;
+  }
+
+ public:
+  static constexpr size_t kBeforeIp = 6;  // Where it begins, in front of the IP header.
+  // Offsets behind the start of the IP header.
+  static constexpr size_t Cookie(bool v6) { return v6 ? 48 : 28; }
+
+  // Of the packets that come from `spec.remote` to `spec.local` on a port with this VLAN (0: none).
+  PlainHeader(const FlowSpec& spec, uint16_t vlan);
+
+  bool is_v6() const { return (bytes_[kKind] & kV6) != 0; }
+
+  // Compares packets with one header, which it holds in registers. kV6 must be the header's.
+  template <bool kV6>
+  class Comparison {
+   public:
+    explicit Comparison(const PlainHeader& header) {
+      const Mask& mask = kMasks[header.bytes_[kKind]];
+      for (int i = 0; i < kVectors; ++i) {
+        mask_[i] = Load(mask.bytes + 16 * i);
+        expected_[i] = Load(header.bytes_ + 16 * i) & mask_[i];
+      }
+    }
+
+    // True: it is such a packet, but for its lengths. Reads from kBeforeIp in front of `ip` to
+    // eight bytes behind the cookie, or two with IPv6.
+    bool operator()(const uint8_t* ip) const {
+      Vector difference = {};
+      for (int i = 0; i < kVectors; ++i) {
+        difference |= (Load(ip - kBeforeIp + 16 * i) & mask_[i]) ^ expected_[i];
+      }
+#ifdef __SSE4_1__
+      return _mm_testz_si128(reinterpret_cast<__m128i>(difference),
+                             reinterpret_cast<__m128i>(difference)) != 0;
+#else
+      return (difference[0] | difference[1]) == 0;
+#endif
+    }
+
+   private:
+    static constexpr int kVectors = kV6 ? 4 : 3;
+    Vector expected_[kVectors];
+    Vector mask_[kVectors];
+  };
+
+  // The same of a packet with odd headers that Classify took apart: are its addresses and ports
+  // (`key`, adjacent as in the packet) and its cookie the flow's?
+  bool Matches(const uint8_t* key, uint64_t cookie, bool v6) const {
+    const uint8_t* const ip = bytes_ + kBeforeIp;
+    const uint64_t raw = wire::ByteSwap(cookie);
+    return v6 == is_v6() && std::memcmp(ip + Cookie(v6), &raw, sizeof(raw)) == 0 &&
+           std::memcmp(ip + (v6 ? 8 : 12), key, v6 ? 36 : 12) == 0;
+  }
+
+ private:
+  uint8_t bytes_[64] = {};
+};
+static_assert(sizeof(PlainHeader) == 64);
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_RX_PLAIN_HEADER_H_
