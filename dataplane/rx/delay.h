@@ -2,13 +2,34 @@
 #ifndef WEIR_DATAPLANE_RX_DELAY_H_
 #define WEIR_DATAPLANE_RX_DELAY_H_
 
+#include <rte_prefetch.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 
 #include "shm/log_histogram.h"
 
 namespace weir::dataplane {
+
+// Counts of a burst that come after it: of packets of many flows, each of which lies in a line of
+// its own that is not at hand. Fetched when added, counted by Flush.
+class DeferredCounts {
+ public:
+  void Add(std::atomic<uint64_t>* place) {
+    rte_prefetch0_write(place);
+    places_[count_++] = place;
+  }
+  void Flush() {
+    for (uint32_t i = 0; i < count_; ++i) shm::LogHistogram::Increment(places_[i]);
+    count_ = 0;
+  }
+
+ private:
+  std::atomic<uint64_t>* places_[64];
+  uint32_t count_ = 0;
+};
 
 // Written by one worker.
 class DelayTracker {
@@ -19,12 +40,13 @@ class DelayTracker {
   static constexpr int64_t kBaseMarginNs = 1'000'000;
 
   static constexpr uint32_t kMaxBurst = 64;
+  static constexpr uint32_t kFew = 4;  // So many packets are counted in the histogram later.
 
   // Packets that came at one time, in the order they came; `count` from 1 to kMaxBurst.
   // send_low: low 32 bits of each send time; receive_ns: full width; clock_offset: receiver's
   // minus sender's clock to within 2 s (from the beacon; 0 until one came).
   void Add(const uint32_t* send_low, uint32_t count, uint64_t receive_ns, int64_t clock_offset,
-           shm::LogHistogram* histogram) {
+           shm::LogHistogram* histogram, DeferredCounts* deferred = nullptr) {
     // Each delay is clock_offset plus a difference that fits 32 bits.
     const auto offset_low = static_cast<uint32_t>(clock_offset);
     const uint32_t origin = static_cast<uint32_t>(receive_ns) - offset_low;
@@ -51,6 +73,13 @@ class DelayTracker {
     AddJitter(send_low, count, static_cast<uint32_t>(receive_ns));
     if (histogram == nullptr) return;
     const int64_t above_base = clock_offset - base_;
+    if (count <= kFew && deferred != nullptr) {
+      for (uint32_t i = 0; i < count; ++i) {
+        const int64_t delay = above_base + static_cast<int32_t>(origin - send_low[i]);
+        deferred->Add(histogram->Place(static_cast<uint64_t>(std::max<int64_t>(delay, 0))));
+      }
+      return;
+    }
     if (above_base + low >= 0 && above_base + high <= shm::LogHistogram::kMaxSmall) [[likely]] {
       // All of them fit 31 bits.
       histogram->AddSmall(send_low, count, origin + static_cast<uint32_t>(above_base));

@@ -137,11 +137,12 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
 
   // Second pass: whose it is, and what it carried, by runs of one flow.
   RxFlow::Run run;
+  DeferredCounts deferred;
   uint16_t kept = 0;
   uint16_t punts = 0;
   auto start_run = [&](RxFlow* flow) {
     if (flow == run.flow) return;
-    if (run.flow != nullptr) run.flow->Finish(run, now_ns);
+    if (run.flow != nullptr) run.flow->Finish(run, now_ns, &deferred);
     run.Start(flow);
   };
   const Guess* const end = guesses + count;
@@ -173,7 +174,8 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
     start_run(flow);
     flow->Add(packet, &run);
   }
-  if (run.flow != nullptr) run.flow->Finish(run, now_ns);
+  if (run.flow != nullptr) run.flow->Finish(run, now_ns, &deferred);
+  deferred.Flush();
   return punts;
 }
 

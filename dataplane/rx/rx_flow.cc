@@ -1,6 +1,22 @@
 #include "dataplane/rx/rx_flow.h"
 
+#include "dataplane/rx/chunk_pool.h"
+
 namespace weir::dataplane {
+
+#ifndef __SANITIZE_ADDRESS__  // Which then sees each flow's life.
+namespace {
+
+ChunkPool<sizeof(RxFlow)>& Memory() {
+  static auto* const pool = new ChunkPool<sizeof(RxFlow)>;
+  return *pool;
+}
+
+}  // namespace
+
+void* RxFlow::operator new(size_t) { return Memory().Allocate(); }
+void RxFlow::operator delete(void* memory) { Memory().Free(memory); }
+#endif
 
 void RxFlow::PublishTo(shm::RxCell& cell) {
   if (!dirty_) return;
@@ -11,10 +27,10 @@ void RxFlow::PublishTo(shm::RxCell& cell) {
   counters.frame_bytes = frame_bytes_;
   counters.highest_sequence = tracker_.next();
   counters.lost = tracker_.lost();
-  counters.reordered = tracker_.reordered();
-  counters.duplicated = tracker_.duplicated();
-  counters.late = tracker_.late();
-  counters.loss_events = tracker_.loss_events();
+  counters.reordered = disorder_->reordered;
+  counters.duplicated = disorder_->duplicated;
+  counters.late = disorder_->late;
+  counters.loss_events = disorder_->loss_events;
   counters.first_ns = first_ns_;
   counters.last_ns = last_ns_;
   counters.jitter_x16_ns = delay_.jitter_x16();

@@ -5,7 +5,9 @@
 #include <rte_prefetch.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/rx/delay.h"
@@ -35,6 +37,11 @@ class RxFlow {
         histogram_(histogram),
         slot_(spec.slot),
         generation_(spec.generation) {}
+
+#ifndef __SANITIZE_ADDRESS__
+  static void* operator new(size_t);
+  static void operator delete(void* memory);
+#endif
 
   void Prefetch() const {
     rte_prefetch0(this);
@@ -71,7 +78,7 @@ class RxFlow {
     // True: the packet is to be measured. False: a duplicate, or late; it is counted.
     bool Take(uint32_t sequence) {
       if (sequence == expected_) [[likely]] {
-        if (!whole_) whole_ = flow_->tracker_.Reuse(sequence, flow_->holes_);
+        if (!whole_) whole_ = flow_->tracker_.Reuse(sequence, flow_->disorder_->holes);
         ++expected_;
         return true;
       }
@@ -104,7 +111,7 @@ class RxFlow {
     run->last_bytes = packet.ip_bytes;
   }
 
-  void Finish(const Run& run, uint64_t now_ns) {
+  void Finish(const Run& run, uint64_t now_ns, DeferredCounts* deferred) {
     dirty_ = true;
     if (run.count == 0) return;
     bytes_ += run.ip_bytes;
@@ -113,7 +120,7 @@ class RxFlow {
     if (first_ns_ == 0) first_ns_ = now_ns;
     last_ns_ = now_ns;
     delay_.Add(run.send_time, run.count, now_ns, clock_offset.load(std::memory_order_relaxed),
-               histogram_);
+               histogram_, deferred);
   }
 
   // Copies the counters to this worker's cell if they changed.
@@ -125,35 +132,42 @@ class RxFlow {
   // True: the packet is neither a duplicate nor late.
   bool Track(uint32_t sequence) {
     using Verdict = SequenceTracker::Verdict;
-    const Verdict verdict = tracker_.Track(tracker_.Extend(sequence), holes_);
+    const Verdict verdict = tracker_.Track(tracker_.Extend(sequence), *disorder_);
     return verdict == Verdict::kInOrder || verdict == Verdict::kReordered;
   }
 
+  // What must match.
   const PlainHeader header_;
 
+  // What is counted.
   alignas(shm::kCacheLine) SequenceTracker tracker_;
-  bool dirty_ = true;
-  uint32_t last_bytes_ = 0;
-  alignas(shm::kCacheLine) DelayTracker delay_;
   uint64_t bytes_ = 0;
-
   uint64_t frame_bytes_ = 0;
-  uint64_t first_ns_ = 0;
   uint64_t last_ns_ = 0;
   shm::LogHistogram* const histogram_;  // Null: none asked for.
-  const uint32_t slot_;
-  const uint32_t generation_;
+  uint32_t last_bytes_ = 0;
+  bool dirty_ = true;
+
+  alignas(shm::kCacheLine) DelayTracker delay_;
+  uint64_t first_ns_ = 0;
 
  public:
   // Written by the main lcore: receiver's minus sender's clock as the last beacon showed.
   std::atomic<int64_t> clock_offset{0};
+
+ private:
+  // Not touched by a packet in order.
+  alignas(shm::kCacheLine) const std::unique_ptr<Disorder> disorder_ = std::make_unique<Disorder>();
+  const uint32_t slot_;
+  const uint32_t generation_;
+
+ public:
   // Main: the flow is out of the table, publish a last time. Worker: done.
   std::atomic<bool> stop{false};
   std::atomic<bool> final_published{false};
-
- private:
-  HoleWindow holes_;
 };
+
+static_assert(sizeof(RxFlow) == 4 * shm::kCacheLine);
 
 }  // namespace weir::dataplane
 

@@ -7,8 +7,7 @@
 
 namespace weir::dataplane {
 
-// Which of the last kWindow sequence numbers are missing, one bit each. Apart from the
-// tracker: a flow in order never touches it.
+// Which of the last kWindow sequence numbers are missing, one bit each.
 class HoleWindow {
  public:
   static constexpr uint64_t kWindow = 8192;
@@ -23,6 +22,15 @@ class HoleWindow {
   uint64_t& Word(uint64_t sequence) { return words_[(sequence / 64) % (kWindow / 64)]; }
   const uint64_t& Word(uint64_t sequence) const { return words_[(sequence / 64) % (kWindow / 64)]; }
   uint64_t words_[kWindow / 64] = {};
+};
+
+// What a flow in order never touches; apart from the tracker, which it does with each packet.
+struct Disorder {
+  uint64_t reordered = 0;
+  uint64_t duplicated = 0;
+  uint64_t late = 0;
+  uint64_t loss_events = 0;
+  HoleWindow holes;
 };
 
 // Invariant: each number below next() was either counted as a packet or is counted as lost,
@@ -42,14 +50,14 @@ class SequenceTracker {
            static_cast<uint64_t>(int64_t{static_cast<int32_t>(low - static_cast<uint32_t>(next_))});
   }
 
-  Verdict Track(uint64_t sequence, HoleWindow& holes) {
+  Verdict Track(uint64_t sequence, Disorder& disorder) {
     if (sequence == next_) [[likely]] {
-      if (!Whole()) Reuse(sequence, holes);
+      if (!Whole()) Reuse(sequence, disorder.holes);
       ++next_;
       ++packets_;
       return Verdict::kInOrder;
     }
-    return TrackSlow(sequence, holes);
+    return TrackSlow(sequence, disorder);
   }
 
   // For a reader that keeps the expected number in a register while packets come in order. Each
@@ -74,42 +82,39 @@ class SequenceTracker {
   uint64_t next() const { return next_; }
   uint64_t packets() const { return packets_; }
   uint64_t lost() const { return next_ - packets_; }
-  uint64_t reordered() const { return reordered_; }
-  uint64_t duplicated() const { return duplicated_; }
-  uint64_t late() const { return late_; }
-  uint64_t loss_events() const { return loss_events_; }
 
  private:
-  Verdict TrackSlow(uint64_t sequence, HoleWindow& holes) {
+  Verdict TrackSlow(uint64_t sequence, Disorder& disorder) {
     if (static_cast<int64_t>(sequence) < 0) {  // A number below 0 was never sent.
-      ++late_;
+      ++disorder.late;
       return Verdict::kLate;
     }
     if (sequence >= next_) {
-      Open(sequence, holes);
+      Open(sequence, disorder);
       ++packets_;
       return Verdict::kInOrder;
     }
     if (next_ - sequence > HoleWindow::kWindow) {
-      ++late_;
+      ++disorder.late;
       return Verdict::kLate;
     }
-    if (holes_ != 0 && holes.Test(sequence)) {
-      holes.Clear(sequence);
+    if (!Whole() && disorder.holes.Test(sequence)) {
+      disorder.holes.Clear(sequence);
       --holes_;
       ++packets_;
-      ++reordered_;
+      ++disorder.reordered;
       return Verdict::kReordered;
     }
-    ++duplicated_;
+    ++disorder.duplicated;
     return Verdict::kDuplicate;
   }
 
   // Moves next_ behind `sequence`: the numbers between become holes, and holes that leave the
   // window are forgotten (they stay lost).
-  void Open(uint64_t sequence, HoleWindow& holes) {
+  void Open(uint64_t sequence, Disorder& disorder) {
+    HoleWindow& holes = disorder.holes;
     const uint64_t gap = sequence - next_;
-    if (gap > 0) ++loss_events_;
+    if (gap > 0) ++disorder.loss_events;
     if (gap >= HoleWindow::kWindow) {
       holes.SetAll();
       holes_ = HoleWindow::kWindow;
@@ -121,17 +126,13 @@ class SequenceTracker {
         ++holes_;
       }
     }
-    if (!Whole()) Reuse(sequence, holes);
+    if (!Whole()) Reuse(sequence, disorder.holes);
     next_ = sequence + 1;
   }
 
   uint64_t next_ = 0;
   uint64_t packets_ = 0;
   uint64_t holes_ = 0;  // Bits set in the window. 0: the window need not be looked at.
-  uint64_t reordered_ = 0;
-  uint64_t duplicated_ = 0;
-  uint64_t late_ = 0;
-  uint64_t loss_events_ = 0;
 };
 
 }  // namespace weir::dataplane

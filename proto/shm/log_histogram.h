@@ -38,6 +38,12 @@ struct LogHistogram {
     return bucket < 2 * kSubBuckets ? 1 : uint64_t{1} << (bucket / kSubBuckets - 1);
   }
 
+  // Writer only. Where Add counts `value`, for a writer that first fetches the places of many.
+  std::atomic<uint64_t>* Place(uint64_t value) { return &counts[BucketOf(value)]; }
+  static void Increment(std::atomic<uint64_t>* place) {
+    place->store(place->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
   // BucketOf for values up to kMaxSmall, by way of the exponent and mantissa of a float, which a
   // compiler can do for several at once.
   static constexpr int32_t kMaxSmall = (1 << 30) - 1;
@@ -59,17 +65,11 @@ struct LogHistogram {
       buckets[i] = SmallBucketOf(static_cast<int32_t>(origin - subtrahends[i]));
     }
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < count; ++i) Count(buckets[i]);
+    for (uint32_t i = 0; i < count; ++i) Increment(&counts[buckets[i]]);
   }
 
   // Writer only.
-  void Add(uint64_t value) { Count(BucketOf(value)); }
-
- private:
-  void Count(uint32_t bucket) {
-    std::atomic<uint64_t>& count = counts[bucket];
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  void Add(uint64_t value) { Increment(Place(value)); }
 };
 
 static_assert(LogHistogram::BucketLow(LogHistogram::BucketOf(5'000'000)) <= 5'000'000);

@@ -44,7 +44,7 @@ struct Frame {
 // What a receiver would say if it took the packets one by one, by their definitions.
 struct Expected {
   SequenceTracker tracker;
-  HoleWindow holes;
+  Disorder disorder;
   DelayTracker delay;
   uint64_t bytes = 0;
 };
@@ -106,7 +106,7 @@ TEST_P(MeasureBurstTest, EqualsPacketsOneByOne) {
       mbufs.push_back(Packet(flow, sequence, sent));
 
       Expected& one = expected[flow];
-      const auto verdict = one.tracker.Track(one.tracker.Extend(sequence), one.holes);
+      const auto verdict = one.tracker.Track(one.tracker.Extend(sequence), one.disorder);
       if (verdict == SequenceTracker::Verdict::kInOrder ||
           verdict == SequenceTracker::Verdict::kReordered) {
         one.delay.Add(&sent, 1, now, 0, nullptr);
@@ -122,9 +122,9 @@ TEST_P(MeasureBurstTest, EqualsPacketsOneByOne) {
     const shm::RxCounters counters = Published(*flows_[i]);
     EXPECT_EQ(counters.packets, expected[i].tracker.packets());
     EXPECT_EQ(counters.lost, expected[i].tracker.lost());
-    EXPECT_EQ(counters.reordered, expected[i].tracker.reordered());
-    EXPECT_EQ(counters.duplicated, expected[i].tracker.duplicated());
-    EXPECT_EQ(counters.late, expected[i].tracker.late());
+    EXPECT_EQ(counters.reordered, expected[i].disorder.reordered);
+    EXPECT_EQ(counters.duplicated, expected[i].disorder.duplicated);
+    EXPECT_EQ(counters.late, expected[i].disorder.late);
     EXPECT_EQ(counters.bytes, expected[i].bytes);
     EXPECT_EQ(counters.jitter_x16_ns, expected[i].delay.jitter_x16());
     EXPECT_EQ(counters.delay_min_ns, expected[i].delay.min());

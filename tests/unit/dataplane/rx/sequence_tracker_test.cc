@@ -16,13 +16,14 @@ using Verdict = SequenceTracker::Verdict;
 class Tracker {
  public:
   Verdict Receive(uint64_t sequence) {
-    return tracker_.Track(tracker_.Extend(static_cast<uint32_t>(sequence)), holes_);
+    return tracker_.Track(tracker_.Extend(static_cast<uint32_t>(sequence)), disorder_);
   }
   const SequenceTracker& counts() const { return tracker_; }
+  const Disorder& disorder() const { return disorder_; }
 
  private:
   SequenceTracker tracker_;
-  HoleWindow holes_;
+  Disorder disorder_;
 };
 
 TEST(SequenceTracker, CountsAFlowInOrder) {
@@ -30,7 +31,7 @@ TEST(SequenceTracker, CountsAFlowInOrder) {
   for (uint64_t i = 0; i < 100'000; ++i) ASSERT_EQ(tracker.Receive(i), Verdict::kInOrder);
   EXPECT_EQ(tracker.counts().packets(), 100'000u);
   EXPECT_EQ(tracker.counts().lost(), 0u);
-  EXPECT_EQ(tracker.counts().loss_events(), 0u);
+  EXPECT_EQ(tracker.disorder().loss_events, 0u);
 }
 
 TEST(SequenceTracker, CountsGapsIncludingTheFirstPackets) {
@@ -39,7 +40,7 @@ TEST(SequenceTracker, CountsGapsIncludingTheFirstPackets) {
   tracker.Receive(6);
   tracker.Receive(10);
   EXPECT_EQ(tracker.counts().lost(), 8u);
-  EXPECT_EQ(tracker.counts().loss_events(), 2u);
+  EXPECT_EQ(tracker.disorder().loss_events, 2u);
 }
 
 TEST(SequenceTracker, AReorderedPacketIsNoLongerLost) {
@@ -49,7 +50,7 @@ TEST(SequenceTracker, AReorderedPacketIsNoLongerLost) {
   EXPECT_EQ(tracker.counts().lost(), 1u);
   EXPECT_EQ(tracker.Receive(1), Verdict::kReordered);
   EXPECT_EQ(tracker.counts().lost(), 0u);
-  EXPECT_EQ(tracker.counts().reordered(), 1u);
+  EXPECT_EQ(tracker.disorder().reordered, 1u);
   EXPECT_EQ(tracker.Receive(1), Verdict::kDuplicate);
   EXPECT_EQ(tracker.Receive(2), Verdict::kDuplicate);
   EXPECT_EQ(tracker.counts().packets(), 3u);
@@ -61,7 +62,7 @@ TEST(SequenceTracker, BeyondTheWindowIsLate) {
   for (uint64_t i = 2; i <= HoleWindow::kWindow; ++i) tracker.Receive(i);
   EXPECT_EQ(tracker.Receive(0), Verdict::kLate);  // One older than the window.
   EXPECT_EQ(tracker.Receive(1), Verdict::kDuplicate);
-  EXPECT_EQ(tracker.counts().late(), 1u);
+  EXPECT_EQ(tracker.disorder().late, 1u);
   EXPECT_EQ(tracker.counts().lost(), 1u);
 }
 
@@ -78,13 +79,13 @@ TEST(SequenceTracker, AGapLongerThanTheWindow) {
 
 TEST(SequenceTracker, ExtendsAcrossTheWrapOf32Bits) {
   SequenceTracker tracker;
-  HoleWindow holes;
+  Disorder disorder;
   const uint64_t start = (uint64_t{1} << 32) - 3;
-  tracker.Track(start - 1, holes);
+  tracker.Track(start - 1, disorder);
   for (uint64_t i = start; i < start + 10; ++i) {
     const uint64_t extended = tracker.Extend(static_cast<uint32_t>(i));
     ASSERT_EQ(extended, i);
-    ASSERT_EQ(tracker.Track(extended, holes), Verdict::kInOrder);
+    ASSERT_EQ(tracker.Track(extended, disorder), Verdict::kInOrder);
   }
   EXPECT_EQ(tracker.Extend(0xFFFFFFFF), (uint64_t{1} << 32) - 1);  // Reordered over the wrap.
 }
@@ -135,9 +136,9 @@ TEST(SequenceTracker, AgreesWithASetUnderRandomImpairment) {
     }
     EXPECT_EQ(tracker.counts().packets(), seen.size());
     EXPECT_EQ(tracker.counts().lost(), next - seen.size());
-    EXPECT_EQ(tracker.counts().reordered(), reordered);
-    EXPECT_EQ(tracker.counts().duplicated(), duplicated);
-    EXPECT_EQ(tracker.counts().late(), late);
+    EXPECT_EQ(tracker.disorder().reordered, reordered);
+    EXPECT_EQ(tracker.disorder().duplicated, duplicated);
+    EXPECT_EQ(tracker.disorder().late, late);
   }
 }
 
