@@ -98,7 +98,7 @@ class CpuTime:
         return (self.steal - before.steal) / max(1, self.total - before.total)
 
 
-def busy_with_others(seconds: float = 0.25) -> float:
+def busy_with_others(seconds: float) -> float:
     """The share of the CPUs that is used although nothing of ours runs."""
     before = CpuTime.now()
     time.sleep(seconds)
