@@ -7,6 +7,7 @@ from harness.row import Outcome, Row
 
 # The rest of the machine used more than this share of it just before a row, or its host took more than this away.
 NOISY = 0.10
+NEAR_ONE = 0.002  # Ratios this near to 1 are shown to the millionth: they are those of rates and clocks.
 
 
 def as_json(row: Row, outcome: Outcome, noise: dict) -> dict:
@@ -41,6 +42,8 @@ def number(value: float | None) -> str:
     """Four significant digits, in millions or thousands where that is shorter."""
     if value is None:
         return "-"
+    if value != 1 and abs(value - 1) < NEAR_ONE:
+        return f"{value:.6f}"
     for limit, divisor, unit in ((1e6, 1e6, " M"), (1e4, 1e3, " k")):
         if abs(value) >= limit:
             return f"{value / divisor:.4g}{unit}"
@@ -64,8 +67,10 @@ def is_noisy(row: dict) -> bool:
 
 
 def exactly(value: float) -> str:
-    """Ratios near 1 need more digits than others."""
-    return f"{value:.6f}" if abs(value - 1) < 0.005 else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    """A figure that is held against a bar."""
+    if abs(value - 1) < NEAR_ONE:
+        return f"{value:.6f}"
+    return f"{value:.2g}" if abs(value) < 0.01 else f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def table(rows: list[dict]) -> str:
