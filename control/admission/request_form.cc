@@ -38,6 +38,22 @@ std::optional<FormFault> FindPayloadFault(const record::v1::TestParameters& para
   return std::nullopt;
 }
 
+std::optional<FormFault> FindPacingFault(const record::v1::TestParameters& parameters) {
+  if (!record::v1::Pacing_IsValid(parameters.pacing())) {
+    return FormFault{"pacing", "CBR, POISSON or BURST; this server knows no other"};
+  }
+  if (parameters.pacing() != record::v1::CBR && parameters.rate_max()) {
+    return FormFault{"pacing", "only CBR with rate_max; ask for a rate"};
+  }
+  const bool burst = parameters.pacing() == record::v1::BURST;
+  const uint32_t packets = parameters.burst_packets();
+  if (burst ? packets < 2 || packets > kMaxBurstPackets : packets != 0) {
+    return FormFault{"burst_packets", absl::StrCat("from 2 to ", kMaxBurstPackets,
+                                                   " with BURST, else 0, not ", packets)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<FormFault> FindFormFault(const record::v1::TestParameters& parameters) {
@@ -55,6 +71,7 @@ std::optional<FormFault> FindFormFault(const record::v1::TestParameters& paramet
     return FormFault{"dscp", absl::StrCat("from 0 to 63, not ", parameters.dscp())};
   }
   if (auto fault = FindPayloadFault(parameters)) return fault;
+  if (auto fault = FindPacingFault(parameters)) return fault;
   if (parameters.rate_max()) {
     if (parameters.rate_bps() != 0) {
       return FormFault{"rate_bps", "must be 0 with rate_max: ask for a rate or for the maximum"};

@@ -11,6 +11,7 @@
 namespace weir::control {
 
 inline constexpr uint32_t kMaxStreams = 128;
+inline constexpr uint32_t kMaxBurstPackets = 1024;  // Of record.v1.BURST.
 inline constexpr int kMaxPayloadSizes = 16;
 inline constexpr uint32_t kMaxPayloadCycle = 256;  // Packets in one cycle of a mix.
 inline constexpr uint64_t kMaxDurationNs = uint64_t{24} * 3600 * 1'000'000'000;

@@ -104,6 +104,11 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
   test->add_option("--payload", options->payload,
                    "UDP payload: bytes from 18, or imix; default: what fills a 1518-byte frame")
       ->type_name("SIZE");
+  test->add_option("--pacing", options->pacing,
+                   "When packets leave within the rate: cbr (equal gaps), poisson (exponentially "
+                   "distributed gaps) or burst:N (N at once, then a gap)")
+      ->type_name("HOW")
+      ->capture_default_str();
   test->add_option("--streams", options->streams, "Flows that share the rate of a direction")
       ->type_name("N")
       ->capture_default_str();

@@ -13,11 +13,9 @@ namespace {
 // Values people choose from, by flag.
 const std::map<std::string, std::string>& Values() {
   static const auto& values = *new std::map<std::string, std::string>{
-      {"--direction", "down up both"},
-      {"--rate", "max 100M 1G 10G"},
-      {"--duration", "5s 10s 30s 1m"},
-      {"--payload", "18 1472 imix"},
-      {"--ip", "4 6"},
+      {"--direction", "down up both"},      {"--rate", "max 100M 1G 10G"},
+      {"--duration", "5s 10s 30s 1m"},      {"--payload", "18 1472 imix"},
+      {"--pacing", "cbr poisson burst:16"}, {"--ip", "4 6"},
   };
   return values;
 }

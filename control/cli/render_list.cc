@@ -125,8 +125,8 @@ std::string RenderRecord(const record::v1::Record& record, const Terminal& termi
                            : FormatRate(static_cast<double>(record.requested().rate_bps())),
                        ", granted ", FormatRate(static_cast<double>(granted.rate_bps())), " for ",
                        FormatDurationNs(static_cast<double>(granted.duration_ns())), ", payload ",
-                       FormatPayload(granted), ", ", granted.streams(), " streams, IPv",
-                       granted.ip_version())),
+                       FormatPayload(granted), ", ", granted.streams(), " streams, ",
+                       FormatPacing(granted), ", IPv", granted.ip_version())),
       "\n");
   absl::StrAppend(&text, RenderDirection(record.result(), terminal));
   return text;

@@ -195,8 +195,8 @@ class TestRun {
                            FormatRate(static_cast<double>(parameters.rate_bps())), " for ",
                            FormatDurationNs(static_cast<double>(parameters.duration_ns())),
                            ", payload ", FormatPayload(parameters), ", ", parameters.streams(),
-                           parameters.streams() == 1 ? " stream" : " streams", ", IPv",
-                           parameters.ip_version())));
+                           parameters.streams() == 1 ? " stream" : " streams", ", ",
+                           FormatPacing(parameters), ", IPv", parameters.ip_version())));
     }
     if (grant.reduced_by_size() != 0) {
       absl::StrAppend(&text, row("", context_.terminal.Paint(

@@ -63,6 +63,13 @@ absl::StatusOr<measurement::v1::RunTestRequest> MakeTestRequest(const TestOption
   if (!payload.ok()) return Bad("--payload", payload.status());
   *parameters->mutable_payload() = {payload->begin(), payload->end()};
 
+  if (auto status = ParsePacing(options.pacing, parameters); !status.ok()) {
+    return Bad("--pacing", status);
+  }
+  if (parameters->pacing() != record::v1::CBR && rate->max) {
+    return Bad("--pacing", "needs a rate to keep; give --rate, or leave the pacing at cbr");
+  }
+
   if (options.streams == 0) return Bad("--streams", "must be at least 1");
   parameters->set_streams(options.streams);
   if (options.dscp > 63) return Bad("--dscp", absl::StrCat(options.dscp, "; allowed: 0 to 63"));

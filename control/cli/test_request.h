@@ -17,6 +17,7 @@ struct TestOptions {
   std::string rate = "100M";
   std::string duration = "10s";
   std::string payload;  // Empty: what fills a 1518-byte frame.
+  std::string pacing = "cbr";
   uint32_t streams = 1;
   int ip = 4;
   uint32_t dscp = 0;

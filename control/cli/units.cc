@@ -143,4 +143,33 @@ std::string FormatPayload(const record::v1::TestParameters& parameters) {
   return text;
 }
 
+absl::Status ParsePacing(const std::string& text, record::v1::TestParameters* parameters) {
+  constexpr std::string_view kBurst = "burst:";
+  uint32_t packets = 0;
+  if (text == "cbr") {
+    parameters->set_pacing(record::v1::CBR);
+  } else if (text == "poisson") {
+    parameters->set_pacing(record::v1::POISSON);
+  } else if (text.starts_with(kBurst) && absl::SimpleAtoi(text.substr(kBurst.size()), &packets) &&
+             packets >= 2 && packets <= 1024) {
+    parameters->set_pacing(record::v1::BURST);
+    parameters->set_burst_packets(packets);
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\"; allowed: cbr, poisson, burst:N with N from 2 to 1024 packets"));
+  }
+  return absl::OkStatus();
+}
+
+std::string FormatPacing(const record::v1::TestParameters& parameters) {
+  switch (parameters.pacing()) {
+    case record::v1::POISSON:
+      return "poisson";
+    case record::v1::BURST:
+      return absl::StrCat("bursts of ", parameters.burst_packets());
+    default:
+      return "cbr";
+  }
+}
+
 }  // namespace weir::cli

@@ -32,6 +32,10 @@ std::string FormatDurationNs(double ns);  // "1.234 ms"
 std::string FormatCount(uint64_t count);  // "1,234,567"
 std::string FormatPayload(const record::v1::TestParameters& parameters);
 
+// cbr, poisson or burst:N, N from 2 to 1024.
+absl::Status ParsePacing(const std::string& text, record::v1::TestParameters* parameters);
+std::string FormatPacing(const record::v1::TestParameters& parameters);
+
 }  // namespace weir::cli
 
 #endif  // WEIR_CONTROL_CLI_UNITS_H_

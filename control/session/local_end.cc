@@ -28,6 +28,17 @@ constexpr uint64_t kCapMarginNs = 1'000'000'000;
 constexpr uint32_t kFirstUdpPort = 49152;
 constexpr uint32_t kUdpPorts = 16384;
 
+dp::Pacing ToPacing(record::v1::Pacing pacing) {
+  switch (pacing) {
+    case record::v1::POISSON:
+      return dp::PACING_POISSON;
+    case record::v1::BURST:
+      return dp::PACING_BURST;
+    default:
+      return dp::PACING_CBR;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<EndSlots> EndSlots::Reserve(SlotAllocator* slots, record::v1::Direction direction,
@@ -112,6 +123,8 @@ dp::FlowSpec LocalEnd::Spec(const SessionTerms& terms, const ms::FlowEnd& peer,
   spec.set_cap_rate_bps(share);
   spec.set_duration_ns(parameters_.duration_ns());
   spec.set_cap_duration_ns(parameters_.duration_ns() + kCapMarginNs);
+  spec.set_pacing(ToPacing(parameters_.pacing()));
+  spec.set_burst_packets(parameters_.burst_packets());
   for (const record::v1::PayloadSize& size : parameters_.payload()) {
     dp::PayloadSize* payload = spec.add_payload();
     payload->set_udp_payload_bytes(size.udp_payload_bytes());

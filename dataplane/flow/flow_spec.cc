@@ -71,6 +71,22 @@ Status CheckSizes(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec
   return Ok{};
 }
 
+Status CheckPacing(const v1::FlowSpec& in, FlowSpec* spec) {
+  if (!v1::Pacing_IsValid(in.pacing())) return Invalid("pacing", "is not one this version knows");
+  if (in.pacing() != v1::PACING_CBR && in.rate_max()) {
+    return Invalid("pacing", "must be PACING_CBR with rate_max; ask for a rate");
+  }
+  const bool burst = in.pacing() == v1::PACING_BURST;
+  if (burst ? in.burst_packets() < 2 || in.burst_packets() > kMaxBurstPackets
+            : in.burst_packets() != 0) {
+    return Invalid("burst_packets", "must be 2 to " + std::to_string(kMaxBurstPackets) +
+                                        " with PACING_BURST, and 0 without");
+  }
+  spec->pacing = in.pacing();
+  spec->burst_packets = burst ? in.burst_packets() : 1;
+  return Ok{};
+}
+
 Status CheckLoad(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec) {
   if (in.rate_bps() == 0 && !in.rate_max()) {
     return Invalid("rate_bps", "must not be 0; ask for a rate, or for rate_max");
@@ -94,7 +110,7 @@ Status CheckLoad(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec)
   }
   spec->cap_bytes = in.cap_bytes() != 0 ? in.cap_bytes() : UINT64_MAX;
   spec->packet_limit = in.packets();
-  return Ok{};
+  return CheckPacing(in, spec);
 }
 
 }  // namespace

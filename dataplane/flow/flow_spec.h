@@ -58,6 +58,8 @@ struct FlowSpec {
   uint64_t duration_ns = 0;
   uint64_t cap_bytes = 0;
   uint64_t packet_limit = 0;  // 0: none.
+  v1::Pacing pacing = v1::PACING_CBR;
+  uint32_t burst_packets = 1;  // PACING_BURST.
 
   // RX.
   bool histogram = false;
@@ -69,6 +71,7 @@ struct FlowSpec {
 
 inline constexpr uint32_t kUdpHeaderBytes = 8;
 inline constexpr uint32_t kMaxFrameSizes = 16;
+inline constexpr uint32_t kMaxBurstPackets = 1024;
 inline constexpr uint64_t kMaxDurationNs = 24ull * 3600 * 1'000'000'000;
 
 // Checks a command's spec against the slots there are and the port. Errors name the field.

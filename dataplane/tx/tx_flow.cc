@@ -37,7 +37,9 @@ std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes) {
 
 TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
                uint64_t tsc_hz)
-    : paced_(spec.rate_bps != 0),
+    : burst_left_(spec.burst_packets),
+      exponential_(spec.cookie),
+      paced_(spec.rate_bps != 0),
       saturated_(!paced_ && templates.size() == 1),
       count_unsent_(!spec.rate_max),
       slot_(spec.slot),
@@ -46,11 +48,14 @@ TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate
       duration_cycles_(ToCycles(spec.duration_ns, tsc_hz)),
       max_lag_cycles_(ToCycles(kMaxLagNs, tsc_hz)),
       templates_(std::move(templates)),
-      cycle_(MixCycle(spec.sizes)) {
+      cycle_(MixCycle(spec.sizes)),
+      pacing_(spec.pacing),
+      burst_packets_(spec.burst_packets) {
   for (const PacketTemplate& size : templates_) {
     intervals_.push_back(PaceInterval(size.ip_bytes(), spec.rate_bps, tsc_hz));
   }
   for (uint8_t size : cycle_) cycle_interval_ += intervals_[size];
+  burst_interval_ = burst_packets_ * cycle_interval_ / cycle_.size();
   saturated_limit_ = std::min(packet_limit_, cap_bytes_ / templates_.front().ip_bytes());
   counters_.generation = spec.generation;
   counters_.worker = worker;
@@ -137,9 +142,10 @@ void TxFlow::PlanBurst(uint64_t now_tsc, Plan* plan) {
     }
     plan->due[plan->count] = pacer_.due();
     plan->size[plan->count] = size;
+    plan->burst_left[plan->count] = burst_left_;
     ++plan->count;
     ++packets;
-    pacer_.Advance(IntervalOf(size) << plan->rate_shift);
+    pacer_.Advance(GapAfter(size) << plan->rate_shift);
     NextSize();
   }
 }
@@ -180,6 +186,7 @@ uint32_t TxFlow::Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLin
     if (sent < ready) rte_pktmbuf_free_bulk(mbufs + sent, ready - sent);
     counters_.rejected += plan.count - sent;
     pacer_.SetDue(plan.due[sent]);
+    burst_left_ = plan.burst_left[sent];
     const uint32_t back = (plan.count - sent) % static_cast<uint32_t>(cycle_.size());
     cycle_at_ = static_cast<uint32_t>((cycle_at_ + cycle_.size() - back) % cycle_.size());
   }
@@ -195,6 +202,10 @@ void TxFlow::GiveUpUntil(PaceTime limit) {
     return;
   }
   if (pacer_.due() >= limit) return;
+  if (pacing_ == v1::PACING_BURST) {
+    GiveUpBurstsUntil(limit);
+    return;
+  }
   const uint64_t cycles = (limit - pacer_.due()) / cycle_interval_;
   counters_.unsent += cycles * cycle_.size();
   pacer_.Advance(cycles * cycle_interval_);
@@ -203,6 +214,15 @@ void TxFlow::GiveUpUntil(PaceTime limit) {
     NextSize();
     ++counters_.unsent;
   }
+  dirty_ = true;
+}
+
+void TxFlow::GiveUpBurstsUntil(PaceTime limit) {
+  const uint64_t bursts = (limit - pacer_.due() + burst_interval_ - 1) / burst_interval_;
+  // The first may have been sent in part.
+  counters_.unsent += burst_left_ + (bursts - 1) * burst_packets_;
+  burst_left_ = burst_packets_;
+  pacer_.Advance(bursts * burst_interval_);
   dirty_ = true;
 }
 

@@ -11,6 +11,7 @@
 #include "dataplane/clock/clock.h"
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/flow/packet_template.h"
+#include "dataplane/tx/exponential.h"
 #include "dataplane/tx/pacer.h"
 #include "shm/segment.h"
 
@@ -63,7 +64,8 @@ class TxFlow {
  private:
   struct Plan {
     PaceTime due[kTxBurst];
-    uint32_t size[kTxBurst];  // Index into templates_.
+    uint32_t size[kTxBurst];        // Index into templates_.
+    uint32_t burst_left[kTxBurst];  // burst_left_ before the packet.
     uint32_t count = 0;
     uint32_t rate_shift = 0;
   };
@@ -75,18 +77,34 @@ class TxFlow {
   uint32_t Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
                     const Plan& plan);
   void GiveUpUntil(PaceTime limit);
+  void GiveUpBurstsUntil(PaceTime limit);
   void Finish(v1::EndReason reason, uint64_t now_tsc);
 
   void NextSize() {
     if (++cycle_at_ == cycle_.size()) cycle_at_ = 0;
   }
   PaceTime IntervalOf(uint32_t size) const { return intervals_[size]; }
+  // From the deadline of a packet of this size to the next one's, as the pacing has it.
+  PaceTime GapAfter(uint32_t size) {
+    switch (pacing_) {
+      case v1::PACING_POISSON:
+        return exponential_.Gap(IntervalOf(size));
+      case v1::PACING_BURST:
+        if (--burst_left_ != 0) return 0;
+        burst_left_ = burst_packets_;
+        return burst_interval_;
+      default:
+        return IntervalOf(size);
+    }
+  }
 
   // Hot: worker only.
   alignas(shm::kCacheLine) shm::TxCounters counters_{};
   Pacer pacer_;
   uint64_t end_tsc_ = UINT64_MAX;  // Until started.
   uint32_t cycle_at_ = 0;
+  uint32_t burst_left_;  // PACING_BURST: packets of this burst still to come, this one included.
+  Exponential exponential_;
   bool started_ = false;
   bool paced_;
   bool saturated_;  // Unpaced packets of one size.
@@ -105,6 +123,9 @@ class TxFlow {
   std::vector<PaceTime> intervals_;        // One per size.
   std::vector<uint8_t> cycle_;             // The order of sizes in one cycle of the mix.
   PaceTime cycle_interval_ = 0;
+  const v1::Pacing pacing_;
+  const uint32_t burst_packets_;
+  PaceTime burst_interval_ = 0;  // From one burst to the next.
 };
 
 // The repeating order of a weighted mix, each size spread as evenly as it can be: at each step

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <thread>
 
@@ -141,6 +142,38 @@ TEST(Flow, MaximumRateIsCappedByTheCap) {
   EXPECT_LE(static_cast<double>(pair.sent(1).packets), due + 1);
   EXPECT_GT(static_cast<double>(pair.sent(1).packets), due * 0.5);
   EXPECT_EQ(pair.sent(1).unsent, 0u);  // Nothing is due beyond what could be sent.
+}
+
+// What was due is sent or counted as unsent, to the packet: each burst that began in the duration.
+TEST(Flow, BurstsKeepTheRate) {
+  NodePair pair;
+  constexpr uint32_t kBurst = 50;
+  v1::FlowSpec load = Load(41 * kMbit, 1'000, 500);
+  load.set_pacing(v1::PACING_BURST);
+  load.set_burst_packets(kBurst);
+  pair.Program(1, false, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  const double bursts = 0.5 * 41.0 * kMbit / (8 * 1028) / kBurst;
+  EXPECT_EQ(pair.sent(1).packets + pair.sent(1).unsent,
+            static_cast<uint64_t>(std::ceil(bursts)) * kBurst);
+  EXPECT_GT(pair.sent(1).packets, 0u);
+  ExpectNothingLost(pair, 1);
+}
+
+// Departures of a Poisson process: their number has the standard deviation of its root.
+TEST(Flow, PoissonKeepsTheRate) {
+  NodePair pair;
+  v1::FlowSpec load = Load(80 * kMbit, 1'000, 500);
+  load.set_pacing(v1::PACING_POISSON);
+  pair.Program(1, false, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  const double due = 0.5 * 80.0 * kMbit / (8 * 1028);
+  EXPECT_NEAR(static_cast<double>(pair.sent(1).packets + pair.sent(1).unsent), due,
+              6 * std::sqrt(due));
+  EXPECT_GT(pair.sent(1).packets, 0u);
+  ExpectNothingLost(pair, 1);
 }
 
 TEST(Flow, LoadIsZeroSoonAfterTheReceiverFallsSilent) {

@@ -25,6 +25,15 @@ TEST(TestRequestTest, DefaultsAreBothDirectionsAtAModestRate) {
   EXPECT_EQ(parameters.ip_version(), 4u);
 }
 
+TEST(TestRequestTest, TakesAPacing) {
+  TestOptions options = Options();
+  options.pacing = "burst:16";
+  const auto request = MakeTestRequest(options);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->parameters().pacing(), record::v1::BURST);
+  EXPECT_EQ(request->parameters().burst_packets(), 16u);
+}
+
 TEST(TestRequestTest, TakesEveryFlag) {
   TestOptions options = Options();
   options.direction = "up";
@@ -62,6 +71,12 @@ TEST(TestRequestTest, ErrorsNameTheFlag) {
       {[](TestOptions* o) { o->streams = 0; }, "--streams: "},
       {[](TestOptions* o) { o->ip = 5; }, "--ip: "},
       {[](TestOptions* o) { o->dscp = 64; }, "--dscp: "},
+      {[](TestOptions* o) { o->pacing = "burst"; }, "--pacing: "},
+      {[](TestOptions* o) {
+         o->pacing = "poisson";
+         o->rate = "max";
+       },
+       "--pacing: "},
       {[](TestOptions* o) { o->ca = "/nonexistent.pem"; }, "--ca: "},
   };
   for (const auto& c : kCases) {

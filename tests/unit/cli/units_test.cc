@@ -86,5 +86,21 @@ TEST(UnitsTest, Formats) {
   EXPECT_EQ(FormatPayload(parameters), "mix 7:4:1 of 18/524/1472 bytes");
 }
 
+TEST(UnitsTest, Pacing) {
+  record::v1::TestParameters parameters;
+  EXPECT_TRUE(ParsePacing("cbr", &parameters).ok());
+  EXPECT_EQ(FormatPacing(parameters), "cbr");
+  EXPECT_TRUE(ParsePacing("poisson", &parameters).ok());
+  EXPECT_EQ(parameters.pacing(), record::v1::POISSON);
+  EXPECT_EQ(FormatPacing(parameters), "poisson");
+  EXPECT_TRUE(ParsePacing("burst:32", &parameters).ok());
+  EXPECT_EQ(parameters.pacing(), record::v1::BURST);
+  EXPECT_EQ(parameters.burst_packets(), 32u);
+  EXPECT_EQ(FormatPacing(parameters), "bursts of 32");
+  for (const char* text : {"", "burst", "burst:", "burst:1", "burst:1025", "burst:x", "CBR"}) {
+    EXPECT_FALSE(ParsePacing(text, &parameters).ok()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace weir::cli

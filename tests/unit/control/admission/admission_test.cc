@@ -168,6 +168,14 @@ TEST_F(AdmissionTest, ParametersMustMakeSense) {
       {[](auto* p) { p->set_streams(129); }, "streams"},
       {[](auto* p) { p->set_ip_version(5); }, "ip_version"},
       {[](auto* p) { p->set_dscp(64); }, "dscp"},
+      {[](auto* p) { p->set_pacing(record::v1::BURST); }, "burst_packets"},
+      {[](auto* p) { p->set_burst_packets(16); }, "burst_packets"},
+      {[](auto* p) {
+         p->set_pacing(record::v1::BURST);
+         p->set_burst_packets(1025);
+       },
+       "burst_packets"},
+      {[](auto* p) { p->set_pacing(static_cast<record::v1::Pacing>(99)); }, "pacing"},
       {[](auto* p) { p->clear_payload(); }, "payload"},
       {[](auto* p) { p->mutable_payload(0)->set_udp_payload_bytes(17); },
        "payload.udp_payload_bytes"},
