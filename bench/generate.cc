@@ -49,14 +49,14 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds) {
   dataplane::TxFlow flow(spec, 0, {{spec, payload, kSenderMac, kReceiverMac, 0}}, clock.tsc_hz());
   flow.gate.allow_until_tsc = UINT64_MAX;
 
-  const dataplane::TxQueue queue{0, 0, pool->get()};
+  dataplane::TxBurst burst({0, 0, pool->get()});
   const dataplane::ClockLine line = clock.Line();
   const uint64_t start = dataplane::ReadTsc();
   const uint64_t end = start + seconds * clock.tsc_hz();
   uint64_t packets = 0;
   uint64_t now = start;
   while (now < end) {
-    for (int i = 0; i < 256; ++i) packets += flow.Send(queue, line);
+    for (int i = 0; i < 256; ++i) packets += flow.Send(&burst, line);
     now = dataplane::ReadTsc();
   }
   const double elapsed = static_cast<double>(now - start) / static_cast<double>(clock.tsc_hz());

@@ -67,7 +67,7 @@ void TxFlow::Start(uint64_t now_tsc) {
   end_tsc_ = now_tsc + duration_cycles_;
 }
 
-uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
+uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock) {
   if (finished()) return 0;
   const uint64_t now = ReadTsc();
   if (gate.stop.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -87,14 +87,17 @@ uint32_t TxFlow::Send(const TxQueue& queue, const ClockLine& clock) {
     GiveUpUntil(pacer_.At(now));
     if (!open) return 0;
   }
-  if (saturated_) return SendSaturated(queue, now, clock);
-  Plan plan;
-  PlanBurst(now, &plan);
-  if (plan.count == 0) return 0;
-  return Transmit(queue, now, clock, plan);
+  if (saturated_) return burst->Flush() + SendSaturated(burst, now, clock);
+  const uint32_t sent = burst->room() == 0 ? burst->Flush() : 0;
+  const uint32_t rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
+  PlannedPacket* const planned = burst->planned();
+  const uint32_t count = Plan(now, rate_shift, burst->room(), planned);
+  if (count != 0) Fill(burst, {this, planned, count, rate_shift, 0, 0}, now, clock);
+  return sent;
 }
 
-uint32_t TxFlow::SendSaturated(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock) {
+uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock) {
+  const TxQueue& queue = burst->queue();
   const uint64_t left = saturated_limit_ - counters_.packets;
   if (left == 0) [[unlikely]] {
     Finish(counters_.packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
@@ -120,78 +123,83 @@ uint32_t TxFlow::SendSaturated(const TxQueue& queue, uint64_t now_tsc, const Clo
     counters_.bytes += uint64_t{sent} * size.ip_bytes();
     counters_.frame_bytes += uint64_t{sent} * size.wire_frame_bytes();
   }
-  counters_.rejected += count - sent;  // They keep their numbers.
+  if (sent < count) [[unlikely]] {
+    counters_.rejected += count - sent;  // They keep their numbers.
+    burst->AddRefused(count - sent);
+  }
   dirty_ = true;
   return sent;
 }
 
-// Chooses the packets that are due and allowed, and moves the deadline behind them.
-void TxFlow::PlanBurst(uint64_t now_tsc, Plan* plan) {
+// Chooses at most `room` packets that are due and allowed, and moves the deadline behind them.
+uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
+                      PlannedPacket* planned) {
   const PaceTime now = paced_ ? pacer_.At(now_tsc) : 0;
-  plan->rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
   uint64_t packets = counters_.packets;
   uint64_t bytes = counters_.bytes;
-  while (plan->count < kTxBurst && pacer_.Due(now)) {
+  uint32_t count = 0;
+  while (count < room && pacer_.Due(now)) {
     const uint32_t size = cycle_[cycle_at_];
     bytes += templates_[size].ip_bytes();
     if (packets >= packet_limit_ || bytes > cap_bytes_) [[unlikely]] {
-      if (plan->count == 0) {
-        Finish(packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
-      }
-      return;
+      if (count == 0) Finish(packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
+      break;
     }
-    plan->due[plan->count] = pacer_.due();
-    plan->size[plan->count] = size;
-    plan->burst_left[plan->count] = burst_left_;
-    ++plan->count;
+    planned[count++] = {pacer_.due(), size, burst_left_};
     ++packets;
-    pacer_.Advance(GapAfter(size) << plan->rate_shift);
+    pacer_.Advance(GapAfter(size) << rate_shift);
     NextSize();
   }
+  return count;
 }
 
-uint32_t TxFlow::Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
-                          const Plan& plan) {
-  rte_mbuf* mbufs[kTxBurst];
-  uint32_t ready = 0;
-  uint64_t stamp_ns = clock.ToNs(now_tsc);
-  // A full burst was due: the flow is behind, and the clock is read once for all of it.
-  const bool stamp_each = paced_ && plan.count < kTxBurst;
-  if (rte_mempool_get_bulk(queue.pool, reinterpret_cast<void**>(mbufs), plan.count) == 0) {
-    auto sequence = static_cast<uint32_t>(counters_.packets);
-    for (; ready < plan.count; ++ready) {
-      uint8_t* payload = templates_[plan.size[ready]].Prepare(mbufs[ready]);
-      if (stamp_each) stamp_ns = clock.ToNs(ReadTsc());
-      StampPacket(payload, sequence++, static_cast<uint32_t>(stamp_ns));
-    }
+// Makes the planned packets and appends them to the burst.
+void TxFlow::Fill(TxBurst* burst, const TxSegment& planned, uint64_t now_tsc,
+                  const ClockLine& clock) {
+  TxSegment segment = planned;
+  rte_mbuf** const mbufs = burst->mbufs();
+  if (rte_mempool_get_bulk(burst->queue().pool, reinterpret_cast<void**>(mbufs), segment.count) !=
+      0) [[unlikely]] {
+    burst->AddRefused(segment.count);
+    Settle(segment, 0);
+    return;
   }
-  const uint32_t sent =
-      ready == 0 ? 0
-                 : rte_eth_tx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(ready));
+  uint64_t stamp_ns = clock.ToNs(now_tsc);
+  segment.first_ns = stamp_ns;
+  // A full burst was due: the flow is behind, and the clock is read once for all of it.
+  const bool stamp_each = paced_ && segment.count < kTxBurst;
+  auto sequence = static_cast<uint32_t>(counters_.packets);
+  for (uint32_t i = 0; i < segment.count; ++i) {
+    uint8_t* const payload = templates_[segment.planned[i].size].Prepare(mbufs[i]);
+    if (stamp_each) stamp_ns = clock.ToNs(ReadTsc());
+    StampPacket(payload, sequence++, static_cast<uint32_t>(stamp_ns));
+  }
+  segment.last_ns = stamp_ns;
+  burst->Append(segment);
+}
 
+void TxFlow::Settle(const TxSegment& segment, uint32_t sent) {
   for (uint32_t i = 0; i < sent; ++i) {
-    const PacketTemplate& size = templates_[plan.size[i]];
+    const PacketTemplate& size = templates_[segment.planned[i].size];
     counters_.bytes += size.ip_bytes();
     counters_.frame_bytes += size.wire_frame_bytes();
   }
   if (sent != 0) {
-    if (counters_.packets == 0) counters_.first_ns = stamp_ns;
-    counters_.last_ns = stamp_ns;
+    if (counters_.packets == 0) counters_.first_ns = segment.first_ns;
+    counters_.last_ns = segment.last_ns;
     counters_.packets += sent;
     // At a reduced rate each packet stands for 2^shift that were due.
-    if (count_unsent_) counters_.unsent += uint64_t{sent} * ((1u << plan.rate_shift) - 1);
+    if (count_unsent_) counters_.unsent += uint64_t{sent} * ((1u << segment.rate_shift) - 1);
   }
-  if (sent < plan.count) [[unlikely]] {
+  if (sent < segment.count) [[unlikely]] {
     // The rest keep their numbers and stay due.
-    if (sent < ready) rte_pktmbuf_free_bulk(mbufs + sent, ready - sent);
-    counters_.rejected += plan.count - sent;
-    pacer_.SetDue(plan.due[sent]);
-    burst_left_ = plan.burst_left[sent];
-    const uint32_t back = (plan.count - sent) % static_cast<uint32_t>(cycle_.size());
+    counters_.rejected += segment.count - sent;
+    pacer_.SetDue(segment.planned[sent].due);
+    burst_left_ = segment.planned[sent].burst_left;
+    const uint32_t back = (segment.count - sent) % static_cast<uint32_t>(cycle_.size());
     cycle_at_ = static_cast<uint32_t>((cycle_at_ + cycle_.size() - back) % cycle_.size());
   }
   dirty_ = true;
-  return sent;
 }
 
 // Deadlines before `limit` have passed without a packet. Off the packet path: the only place

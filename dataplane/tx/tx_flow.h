@@ -2,8 +2,6 @@
 #ifndef WEIR_DATAPLANE_TX_TX_FLOW_H_
 #define WEIR_DATAPLANE_TX_TX_FLOW_H_
 
-#include <rte_mbuf.h>
-
 #include <atomic>
 #include <cstdint>
 #include <vector>
@@ -13,12 +11,12 @@
 #include "dataplane/flow/packet_template.h"
 #include "dataplane/tx/exponential.h"
 #include "dataplane/tx/pacer.h"
+#include "dataplane/tx/tx_burst.h"
 #include "shm/segment.h"
 
 namespace weir::dataplane {
 
-inline constexpr uint32_t kTxBurst = 32;           // Packets a burst when paced.
-inline constexpr uint32_t kTxSaturatedBurst = 64;  // And when sending as fast as it goes.
+inline constexpr uint32_t kTxSaturatedBurst = 64;  // Packets a burst of a flow that has no rate.
 
 // Written by the main lcore, read by the worker before each burst. It is closed until the
 // receiver's first feedback, and closes by itself: when the main lcore no longer extends
@@ -29,13 +27,6 @@ struct alignas(shm::kCacheLine) TxGate {
   std::atomic<bool> stop{false};
 };
 
-// A TX queue as its worker uses it.
-struct TxQueue {
-  uint16_t port = 0;  // ethdev id
-  uint16_t queue = 0;
-  rte_mempool* pool = nullptr;
-};
-
 // Made by the main lcore; from the moment it is in a worker's configuration only that worker
 // calls Send and PublishTo. `gate` is the main lcore's side, `finished` the worker's answer.
 class TxFlow {
@@ -43,9 +34,13 @@ class TxFlow {
   TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
          uint64_t tsc_hz);
 
-  // Sends what is due, at most one burst. Returns the packets that left. The flow's duration
-  // begins when the gate is first found open.
-  uint32_t Send(const TxQueue& queue, const ClockLine& clock);
+  // Puts what is due into the burst, which it flushes first if it is full; a flow without a rate
+  // sends a burst of its own. Returns the packets that left meanwhile. The flow's duration begins
+  // when the gate is first found open.
+  uint32_t Send(TxBurst* burst, const ClockLine& clock);
+
+  // Called by the burst: the first `sent` of these packets left, the port refused the others.
+  void Settle(const TxSegment& segment, uint32_t sent);
 
   // Copies the counters to the flow's cell if they changed.
   void PublishTo(shm::TxCell& cell);
@@ -59,23 +54,13 @@ class TxFlow {
   bool finished() const { return reason_ != v1::END_NONE; }
   v1::EndReason reason() const { return reason_; }
   uint32_t slot() const { return slot_; }
-  uint64_t rejected() const { return counters_.rejected; }
 
  private:
-  struct Plan {
-    PaceTime due[kTxBurst];
-    uint32_t size[kTxBurst];        // Index into templates_.
-    uint32_t burst_left[kTxBurst];  // burst_left_ before the packet.
-    uint32_t count = 0;
-    uint32_t rate_shift = 0;
-  };
-
   void Start(uint64_t now_tsc);
   // One size, unpaced: nothing to plan.
-  uint32_t SendSaturated(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock);
-  void PlanBurst(uint64_t now_tsc, Plan* plan);
-  uint32_t Transmit(const TxQueue& queue, uint64_t now_tsc, const ClockLine& clock,
-                    const Plan& plan);
+  uint32_t SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock);
+  uint32_t Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room, PlannedPacket* planned);
+  void Fill(TxBurst* burst, const TxSegment& segment, uint64_t now_tsc, const ClockLine& clock);
   void GiveUpUntil(PaceTime limit);
   void GiveUpBurstsUntil(PaceTime limit);
   void Finish(v1::EndReason reason, uint64_t now_tsc);

@@ -66,7 +66,7 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
                  "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
   }
   worker->tx_pool_ = std::move(pool.value());
-  worker->tx_queue_ = {settings.ethdev, settings.tx_queue, worker->tx_pool_.get()};
+  worker->tx_burst_ = TxBurst({settings.ethdev, settings.tx_queue, worker->tx_pool_.get()});
   worker->counters_.lcore = settings.lcore;
   worker->counters_.port = settings.port_index;
   worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
@@ -133,12 +133,10 @@ uint32_t Worker::Receive() {
 
 uint32_t Worker::Transmit() {
   uint32_t sent = 0;
-  for (TxFlow* flow : config_->tx) {
-    const uint64_t rejected = flow->rejected();
-    sent += flow->Send(tx_queue_, clock_);
-    counters_.tx_rejected += flow->rejected() - rejected;
-  }
+  for (TxFlow* flow : config_->tx) sent += flow->Send(&tx_burst_, clock_);
+  sent += tx_burst_.Flush();
   counters_.tx_packets += sent;
+  counters_.tx_rejected += tx_burst_.TakeRefused();
   return sent;
 }
 

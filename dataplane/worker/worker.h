@@ -13,6 +13,7 @@
 #include "dataplane/clock/clock.h"
 #include "dataplane/result.h"
 #include "dataplane/rx/rx_burst.h"
+#include "dataplane/tx/tx_burst.h"
 #include "dataplane/tx/tx_pool.h"
 #include "dataplane/worker/worker_config.h"
 #include "ipc/seqpacket.h"
@@ -81,7 +82,7 @@ class Worker {
   // Worker's thread only.
   alignas(shm::kCacheLine) const WorkerConfig* config_ = nullptr;
   ClockLine clock_;
-  TxQueue tx_queue_;
+  TxBurst tx_burst_;
   RxDrops drops_;
   shm::WorkerCounters counters_{};
   uint64_t publish_interval_cycles_ = 0;

@@ -1,0 +1,82 @@
+// The burst that the flows of one TX queue fill in turn, so that many slow flows cost the port one
+// call and not one each.
+#ifndef WEIR_DATAPLANE_TX_TX_BURST_H_
+#define WEIR_DATAPLANE_TX_TX_BURST_H_
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+
+#include "dataplane/tx/pacer.h"
+
+namespace weir::dataplane {
+
+class TxFlow;
+
+inline constexpr uint32_t kTxBurst = 32;  // Packets a burst when paced.
+
+// A TX queue as its worker uses it.
+struct TxQueue {
+  uint16_t port = 0;  // ethdev id
+  uint16_t queue = 0;
+  rte_mempool* pool = nullptr;
+};
+
+// A packet that was due, and the state of its flow before it, to go back to if it is refused.
+struct PlannedPacket {
+  PaceTime due;
+  uint32_t size;        // Which of the flow's sizes.
+  uint32_t burst_left;  // The flow's.
+};
+
+// Packets of one flow in a burst.
+struct TxSegment {
+  TxFlow* flow;
+  const PlannedPacket* planned;
+  uint32_t count;
+  uint32_t rate_shift;
+  uint64_t first_ns;  // When they were stamped.
+  uint64_t last_ns;
+};
+
+// Worker only. Packets stay in it no longer than one round of the worker.
+class TxBurst {
+ public:
+  TxBurst() = default;
+  explicit TxBurst(const TxQueue& queue) : queue_(queue) {}
+
+  const TxQueue& queue() const { return queue_; }
+  uint32_t room() const { return kTxBurst - count_; }
+
+  // Where a flow puts its next packets, at most room(); Append takes as many as it made.
+  rte_mbuf** mbufs() { return mbufs_ + count_; }
+  PlannedPacket* planned() { return planned_ + count_; }
+  void Append(const TxSegment& segment) {
+    segments_[segment_count_++] = segment;
+    count_ += segment.count;
+  }
+
+  // Sends what is in it and tells each flow what became of its packets. Returns how many left.
+  uint32_t Flush();
+
+  // Packets that the port refused since the last call, here and in what a flow sent by itself.
+  void AddRefused(uint64_t count) { refused_ += count; }
+  uint64_t TakeRefused() {
+    const uint64_t refused = refused_;
+    refused_ = 0;
+    return refused;
+  }
+
+ private:
+  TxQueue queue_;
+  uint32_t count_ = 0;
+  uint32_t segment_count_ = 0;
+  uint64_t refused_ = 0;
+  rte_mbuf* mbufs_[kTxBurst];
+  PlannedPacket planned_[kTxBurst];
+  TxSegment segments_[kTxBurst];
+};
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_TX_TX_BURST_H_
