@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/admission/access_token.h"
 #include "control/admission/admission.h"
 #include "control/admission/check.h"
 #include "control/admission/policy.h"
@@ -103,6 +104,9 @@ int Serve(const Arguments& arguments) {
       !transport.ok()) {
     return Fail(kExitUsage, At(arguments.config, transport));
   }
+  const absl::StatusOr<std::unique_ptr<TokenVerifier>> tokens =
+      TokenVerifier::Load(config->token_issuer());
+  if (!tokens.ok()) return Fail(kExitUsage, At(arguments.config, tokens.status()));
   for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
   if (arguments.check_config) {
     std::cout << arguments.config << ": ok\n";
@@ -112,6 +116,7 @@ int Serve(const Arguments& arguments) {
   Admission::Options options{.operator_name = config->operator_(),
                              .contact = config->contact(),
                              .max_sessions = config->max_sessions()};
+  if (!config->token_issuer().empty()) options.tokens = tokens->get();
   for (const config::v1::PortBudget& port : config->port()) {
     options.port_budgets[port.name()] = port.budget_bps();
   }

@@ -1,8 +1,11 @@
 #include "control/admission/admission.h"
 
 #include <algorithm>
+#include <chrono>
+#include <random>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "control/admission/attempt.h"
 #include "control/admission/request_form.h"
 #include "wire/test_packet.h"
@@ -106,6 +109,69 @@ AdmissionDecision Admission::Decide(const AdmissionRequest& request) {
   if (!admitted) return std::move(attempt.rejection);
   attempt.grant.policy = std::move(attempt.policy);
   return std::move(attempt.grant);
+}
+
+std::optional<EgressMeter::Bucket> Admission::ObserveEgress(const std::string& port,
+                                                            uint64_t tx_bytes) {
+  const auto lock = ledger_->Lock();
+  return ledger_->egress_locked(port).Observe(tx_bytes, options_.steady_ns());
+}
+
+void Admission::RestoreUse(const std::vector<PastUse>& uses) {
+  const auto lock = ledger_->Lock();
+  for (const PastUse& past : uses) {
+    ObservedUse* use = ledger_->use_locked().Touch(past.key, past.day);
+    if (use == nullptr) return;
+    use->tests = past.tests;
+    use->bytes = past.bytes;
+    use->not_before_unix_s = past.not_before_unix_s;
+  }
+}
+
+void Admission::ChargeBytes(const std::vector<UseKey>& keys, uint64_t bytes) {
+  const auto day = static_cast<uint32_t>(options_.unix_ns() / 1'000'000'000 / 86'400);
+  const auto lock = ledger_->Lock();
+  for (const UseKey& key : keys) {
+    if (ObservedUse* use = ledger_->use_locked().Touch(key, day)) use->bytes += bytes;
+  }
+}
+
+void Admission::RestoreTokens(const std::vector<UsedToken>& tokens) {
+  const int64_t now_s = options_.unix_ns() / 1'000'000'000;
+  for (const UsedToken& token : tokens) used_tokens_.Use(token.key, token.expires_unix_s, now_s);
+}
+
+void Admission::RestoreEgress(const std::string& port,
+                              const std::vector<EgressMeter::Bucket>& buckets,
+                              std::optional<uint64_t> tx_bytes) {
+  const auto lock = ledger_->Lock();
+  EgressMeter& meter = ledger_->egress_locked(port);
+  for (const EgressMeter::Bucket& bucket : buckets) meter.Restore(bucket, options_.steady_ns());
+  if (tx_bytes) meter.Resume(*tx_bytes);
+}
+
+void Admission::SweepUse() {
+  const int64_t now_s = options_.unix_ns() / 1'000'000'000;
+  const auto lock = ledger_->Lock();
+  ledger_->use_locked().Sweep(static_cast<uint32_t>(now_s / 86'400), static_cast<uint32_t>(now_s));
+}
+
+size_t Admission::TrackedUses() const {
+  const auto lock = ledger_->Lock();
+  return ledger_->use_locked().size();
+}
+
+int64_t SystemUnixNs() { return absl::GetCurrentTimeNanos(); }
+
+int64_t SystemSteadyNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+double RandomExponential() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return std::exponential_distribution<double>(1)(random);
 }
 
 measurement::v1::Limits Admission::Limits() const {

@@ -3,13 +3,16 @@
 #define WEIR_CONTROL_ADMISSION_ADMISSION_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "control/admission/access_token.h"
 #include "control/admission/capacity.h"
 #include "control/admission/policy.h"
 #include "measurement/v1/measurement.pb.h"
@@ -41,16 +44,28 @@ struct AdmissionRequest {
   bool without_link = false;  // With `explain`: no link is known, so none is judged.
 };
 
+// A token that cannot be used again.
+struct UsedToken {
+  UseKey key{};
+  int64_t expires_unix_s = 0;
+};
+
 struct AdmissionGrant {
   std::vector<measurement::v1::DirectionRequest> directions;  // As granted.
   std::string admission_rule;            // Of each layer of the policy: see JoinRules.
   std::vector<std::string> reduced_by;   // Rule names, or "link_budget".
   std::shared_ptr<const Policy> policy;  // In force at admission.
+  std::vector<UseCharge> charges;        // For the store, so that quotas survive a restart.
+  std::optional<UsedToken> token;        // For the store, so that it stays used.
   Reservation reservation;               // Keep it for the life of the session.
   policy::v1::Trace trace;               // How it came to be.
 };
 
 using AdmissionDecision = std::variant<AdmissionGrant, measurement::v1::Rejection>;
+
+int64_t SystemUnixNs();
+int64_t SystemSteadyNs();
+double RandomExponential();
 
 // Judges requests in the stages identify, classify, limit, decide, priority, capacity, store, and
 // notes each step in a trace; a rejection carries it with what clients must not see
@@ -67,6 +82,12 @@ class Admission {
     std::string contact;
     uint32_t max_sessions = 64;
     std::map<std::string, uint64_t> port_budgets = {};  // By port name, bit/s.
+    const TokenVerifier* tokens = nullptr;              // Null: no token is taken.
+    // For quotas: the time of day, a clock that never jumps, and numbers of the exponential
+    // distribution with mean 1.
+    std::function<int64_t()> unix_ns = &SystemUnixNs;
+    std::function<int64_t()> steady_ns = &SystemSteadyNs;
+    std::function<double()> exponential = &RandomExponential;
   };
 
   Admission(Options options, std::shared_ptr<const Policy> policy);
@@ -79,6 +100,26 @@ class Admission {
 
   AdmissionDecision Decide(const AdmissionRequest& request);
 
+  // The port's cumulative counter of bytes sent, about once a second. Returns the 5 s that ended
+  // with it, if anything was sent: for the store.
+  std::optional<EgressMeter::Bucket> ObserveEgress(const std::string& port, uint64_t tx_bytes);
+  // What the store has of an earlier process; before the first request.
+  struct PastUse {
+    UseKey key{};
+    uint32_t day = 0, tests = 0, not_before_unix_s = 0;
+    uint64_t bytes = 0;
+  };
+  void RestoreUse(const std::vector<PastUse>& uses);
+  // What a session of an earlier process turned out to have moved.
+  void ChargeBytes(const std::vector<UseKey>& keys, uint64_t bytes);
+  void RestoreTokens(const std::vector<UsedToken>& tokens);
+  // `tx_bytes`: the counter as last seen, if it is of the dataplane that still runs.
+  void RestoreEgress(const std::string& port, const std::vector<EgressMeter::Bucket>& buckets,
+                     std::optional<uint64_t> tx_bytes);
+  // Forgets use that no longer matters; about once an hour.
+  void SweepUse();
+  size_t TrackedUses() const;
+
   // A rejection signed with operator and contact, for stages outside this class ("protocol").
   measurement::v1::Rejection Reject(std::string stage, std::string rule, std::string field,
                                     std::string message) const;
@@ -90,10 +131,13 @@ class Admission {
   Ledger::Usage PortUsage(const std::string& port) const { return ledger_->PortUsage(port); }
 
  private:
+  struct QuotaUse;
+  struct RateCap;
   struct Attempt;  // One request on its way through the stages.
   struct Step;     // One of those.
 
   bool Identify(Attempt* attempt) const;
+  bool CheckToken(Attempt* attempt) const;
   bool Classify(Attempt* attempt) const;
   void MatchRules(Attempt* attempt) const;
   bool Limit(Attempt* attempt) const;
@@ -104,12 +148,23 @@ class Admission {
   bool ReserveDirection(Attempt* attempt, const PortCapacity& port, const Ledger::Usage& usage,
                         size_t index, Ledger::Claim* claim) const;
   bool CheckConcurrency(Attempt* attempt) const;
+  bool CheckQuotas(Attempt* attempt, const PortCapacity& port) const;
+  bool CheckQuota(Attempt* attempt, const policy::v1::AdmissionRule& rule,
+                  const QuotaUse& use) const;
+  void AddCaps(Attempt* attempt, const QuotaUse& use, const PortCapacity& port) const;
+  bool ApplyCaps(Attempt* attempt, const measurement::v1::DirectionRequest& granted, bool egress,
+                 double least_bps, uint64_t* rate_bps) const;
+  bool CheckBytes(Attempt* attempt) const;
+  void ClaimQuotas(Attempt* attempt, Ledger::Claim* claim) const;
+  Step QuotaStep(const Attempt& attempt, const QuotaUse& use, const char* field, std::string value,
+                 std::string limit) const;
   const PortCapacity* FindPort(Attempt* attempt) const;
   // Ends the attempt: `step` is the one that decided.
   bool Refuse(Attempt* attempt, const Step& step, const std::string& message) const;
 
   const Options options_;
   const std::shared_ptr<Ledger> ledger_;
+  mutable UsedTokens used_tokens_;
   mutable std::mutex mutex_;  // Guards the two below.
   std::shared_ptr<const Policy> policy_;
   std::shared_ptr<const std::map<std::string, PortCapacity>> ports_;

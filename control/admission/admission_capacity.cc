@@ -169,6 +169,8 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
     }
     attempt->Note(priority);
   }
+  const bool egress = side == static_cast<size_t>(LinkSide::kTransmit);
+  if (!ApplyCaps(attempt, granted, egress, least, &rate)) return false;
   const uint64_t left = port.Budget() > used ? port.Budget() - used : 0;
   Step budget = step("capacity", kLinkBudgetRule, "rate_bps",
                      absl::StrCat(RateText(rate), ", with ", RateText(used), " in use"),
@@ -186,6 +188,9 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
                                "; try when they have ended"));
   }
   attempt->Note(budget);
+  for (RateCap& cap : attempt->caps) {
+    if (egress || !cap.egress_only) cap.left_bps -= rate;
+  }
   parameters.set_rate_bps(rate);
   claim->bps[side] += rate;
   return true;
@@ -209,7 +214,7 @@ bool Admission::Reserve(Attempt* attempt) const {
   if (port == nullptr) return false;
 
   const auto lock = ledger_->Lock();
-  if (!CheckConcurrency(attempt)) return false;
+  if (!CheckConcurrency(attempt) || !CheckQuotas(attempt, *port)) return false;
   Ledger::Claim claim{.port = port->name};
   for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
     claim.rules.push_back(ConcurrencyKey(layer, *attempt->rules[layer]));
@@ -218,6 +223,7 @@ bool Admission::Reserve(Attempt* attempt) const {
   for (size_t i = 0; i < attempt->grant.directions.size(); ++i) {
     if (!ReserveDirection(attempt, *port, usage, i, &claim)) return false;
   }
+  if (!CheckBytes(attempt)) return false;
   if (request.store_full) {
     return Refuse(attempt, {"store", kStoreFullRule},
                   "the store of results is full, so a test could not be recorded; try later, or "
@@ -225,7 +231,13 @@ bool Admission::Reserve(Attempt* attempt) const {
   }
   attempt->Note({.stage = "store", .rule = kStoreFullRule});
   if (request.explain) return true;
-  ledger_->AddLocked(claim);
+  ClaimQuotas(attempt, &claim);
+  attempt->grant.charges = claim.charges;
+  if (!ledger_->AddLocked(claim)) {
+    return Refuse(attempt, {"capacity", kTrackedUseRule},
+                  "this server keeps track of as many networks as it can, so that no more can be "
+                  "admitted fairly; try tomorrow, or tell the operator");
+  }
   attempt->grant.reservation = Reservation(ledger_, std::move(claim));
   return true;
 }

@@ -31,11 +31,8 @@ std::string Shortened(const std::string& digest) {
 bool Admission::Identify(Attempt* attempt) const {
   constexpr char kStage[] = "identify";
   const AdmissionRequest& request = attempt->request;
-  if (!request.access_token.empty()) {
-    return Refuse(attempt, {kStage, kAccessTokenRule, "access_token"},
-                  "this server trusts no token issuer; ask without a token, anonymously or with a "
-                  "client certificate");
-  }
+  attempt->subject.identity = request.identity;
+  if (!request.access_token.empty() && !CheckToken(attempt)) return false;
   const Step one_peer{kStage, kOnePeerRule, "client_ends.ip"};
   if (request.peer_addresses.empty()) {
     return Refuse(attempt, one_peer, "required: the address the test packets use");
@@ -57,8 +54,8 @@ bool Admission::Identify(Attempt* attempt) const {
                  .field = "client_ends.ip",
                  .value = attempt->subject.client.version() == 4 ? "IPv4" : "IPv6",
                  .limit = "one address"});
-  attempt->subject.identity = request.identity;
-  attempt->Note({.stage = kStage, .rule = "", .field = "identity", .value = request.identity});
+  attempt->Note(
+      {.stage = kStage, .rule = "", .field = "identity", .value = attempt->subject.identity});
   const std::string& digest = attempt->policy->notice_digest();
   if (digest.empty()) return true;
   const Step notice{.stage = kStage,
@@ -73,6 +70,37 @@ bool Admission::Identify(Attempt* attempt) const {
                                digest));
   }
   attempt->Note(notice);
+  return true;
+}
+
+// A token stands beside the connection's own identity and takes its place. It is used up by being
+// shown, whatever becomes of the request.
+bool Admission::CheckToken(Attempt* attempt) const {
+  const AdmissionRequest& request = attempt->request;
+  Step step{.stage = "identify", .rule = kAccessTokenRule, .field = "access_token"};
+  if (options_.tokens == nullptr) {
+    return Refuse(attempt, step,
+                  "this server trusts no token issuer; ask without a token, anonymously or with a "
+                  "client certificate");
+  }
+  const int64_t now_unix_s = options_.unix_ns() / 1'000'000'000;
+  const auto token = options_.tokens->Verify(request.access_token, now_unix_s);
+  if (!token.ok()) return Refuse(attempt, step, std::string(token.status().message()));
+  step.limit = "sub = experiment, used once";
+  if (token->subject != request.experiment || !IsLabel(token->subject)) {
+    return Refuse(attempt, step,
+                  absl::StrCat("sub: the token is for another experiment than \"",
+                               request.experiment, "\"; name the one it is for"));
+  }
+  step.value = absl::StrCat("of ", token->issuer, " for ", token->subject);
+  const UsedToken used{.key = TokenKeyOf(*token), .expires_unix_s = token->expires_unix_s};
+  if (!request.explain && !used_tokens_.Use(used.key, used.expires_unix_s, now_unix_s)) {
+    return Refuse(attempt, step,
+                  "jti: the token was used before; each is good for one request: get a new one");
+  }
+  attempt->grant.token = used;
+  attempt->subject.identity = absl::StrCat("token:", token->subject);
+  attempt->Note(step);
   return true;
 }
 

@@ -14,6 +14,24 @@
 
 namespace weir::control {
 
+// One quota of a matched rule, as it stood when the request was judged.
+struct Admission::QuotaUse {
+  const policy::v1::Quota* quota;
+  size_t layer;
+  UseKey key;
+  ObservedUse seen = {};
+};
+
+// A bound on the rate that a quota sets, used up direction by direction.
+struct Admission::RateCap {
+  QuotaUse use;
+  const char* field;
+  std::string value;
+  std::string limit;
+  uint64_t left_bps;
+  bool egress_only;
+};
+
 struct Admission::Attempt {
   const AdmissionRequest& request;
   std::shared_ptr<const Policy> policy = nullptr;
@@ -22,6 +40,10 @@ struct Admission::Attempt {
   AdmissionSubject subject = {};
   // By layer of the policy, null where none matches. Empty for a client: no limits apply.
   std::vector<const policy::v1::AdmissionRule*> rules = {};
+  std::vector<QuotaUse> quotas = {};
+  std::vector<RateCap> caps = {};
+  int64_t now_unix_s = 0;
+  uint32_t day = 0;
   AdmissionGrant grant = {};
   measurement::v1::Rejection rejection = {};
 

@@ -20,11 +20,12 @@ inline constexpr char kLinkBudgetRule[] = "link_budget";  // What other sessions
 inline constexpr char kMaxSessionsRule[] = "max_sessions";
 inline constexpr char kDrainingRule[] = "draining";
 inline constexpr char kStoreFullRule[] = "store_full";
+inline constexpr char kTrackedUseRule[] = "tracked_use";  // Quotas count as much as they can.
 
-inline constexpr std::array<std::string_view, 12> kBuiltInRules{
-    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,
-    kNoticeRule,      kPortRule,        kMtuRule,         kLinkRateRule,
-    kLinkBudgetRule,  kMaxSessionsRule, kDrainingRule,    kStoreFullRule};
+inline constexpr std::array<std::string_view, 13> kBuiltInRules{
+    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,    kNoticeRule,
+    kPortRule,        kMtuRule,         kLinkRateRule,    kLinkBudgetRule, kMaxSessionsRule,
+    kDrainingRule,    kStoreFullRule,   kTrackedUseRule};
 
 }  // namespace weir::control
 

@@ -4,12 +4,16 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "control/admission/egress_meter.h"
+#include "control/admission/observed_use.h"
 
 namespace weir::control {
 
@@ -29,6 +33,13 @@ struct PortCapacity {
 
 enum class LinkSide { kTransmit = 0, kReceive = 1 };
 
+// One session's mark on one quota, for the table and for the store.
+struct UseCharge {
+  UseKey key{};
+  uint32_t day = 0;
+  uint32_t not_before_unix_s = 0;
+};
+
 // What is in use, per port and direction and per rule. Thread-safe.
 class Ledger {
  public:
@@ -37,6 +48,11 @@ class Ledger {
     std::string port;
     std::array<uint64_t, 2> bps{};        // By LinkSide.
     std::vector<std::string> rules = {};  // Whose concurrency it counts towards.
+    std::vector<UseCharge> charges = {};  // What quotas count it.
+    uint32_t day = 0;
+    uint64_t rate_bps = 0;        // Both directions.
+    uint64_t held_bytes = 0;      // What it may move.
+    int64_t until_steady_ns = 0;  // When it will have moved it, at the latest.
   };
 
   struct Usage {
@@ -53,15 +69,33 @@ class Ledger {
   Usage PortUsageLocked(const std::string& port) const;
   uint32_t RuleSessionsLocked(const std::string& rule) const;
   uint32_t SessionsLocked() const { return sessions_; }
-  void AddLocked(const Claim& claim);
+  // False: too much is tracked already; nothing was added.
+  bool AddLocked(const Claim& claim);
 
-  void Release(const Claim& claim);
+  // What quotas have seen.
+  ObservedUse UseLocked(const UseKey& key, uint32_t day) const { return use_.Get(key, day); }
+  uint64_t EgressLocked(const std::string& port, int64_t steady_ns) const;
+  // What running sessions may still send from the port.
+  double OutstandingEgressBitsLocked(const std::string& port, int64_t steady_ns) const;
+  UseTable& use_locked() { return use_; }
+  EgressMeter& egress_locked(const std::string& port) { return egress_[port]; }
+
+  // `begun`: else it counts as no test. `moved_bytes`: what the session was seen to move.
+  void Release(const Claim& claim, bool begun, uint64_t moved_bytes);
 
  private:
   mutable std::mutex mutex_;
   std::map<std::string, Usage> ports_;
   std::map<std::string, uint32_t> rules_;
   uint32_t sessions_ = 0;
+  UseTable use_;
+  std::map<std::string, EgressMeter> egress_;
+  struct Sending {
+    std::string port;
+    uint64_t bps;
+    int64_t until_steady_ns;
+  };
+  std::list<Sending> sending_;
 };
 
 // Holds link budget and concurrency until destroyed. Move-only; outlives Admission safely.
@@ -74,12 +108,18 @@ class Reservation {
   Reservation& operator=(Reservation&& other) noexcept;
   ~Reservation() { Release(); }
 
+  // The session exists: from here on it is a test of its day, whatever becomes of it.
+  void Commit() { begun_ = true; }
+  // What it moved in the end; nothing unless said.
+  void Settle(uint64_t moved_bytes) { moved_bytes_ = moved_bytes; }
   void Release();  // Idempotent.
   bool held() const { return ledger_ != nullptr; }
 
  private:
   std::shared_ptr<Ledger> ledger_;
   Ledger::Claim claim_;
+  bool begun_ = false;
+  uint64_t moved_bytes_ = 0;
 };
 
 }  // namespace weir::control

@@ -25,6 +25,20 @@ void AddList(const char* name, const List& values, std::vector<std::string>* par
   if (!values.empty()) parts->push_back(absl::StrCat(name, " ", absl::StrJoin(values, "|")));
 }
 
+std::string Describe(const policy::v1::Quota& quota) {
+  std::string text = absl::StrCat("each ", policy::v1::Scope_Name(quota.scope()), ":");
+  const auto add = [&](const char* name, auto value) {
+    if (value != 0) absl::StrAppend(&text, " ", name, "<=", value);
+  };
+  add("concurrent_sessions", quota.concurrent_sessions());
+  add("rate_bps", quota.rate_bps());
+  add("bytes_a_day", quota.bytes_a_day());
+  add("tests_a_day", quota.tests_a_day());
+  add("average_bps", quota.average_bps());
+  if (quota.random_times()) absl::StrAppend(&text, " at random times");
+  return text;
+}
+
 std::string Describe(const policy::v1::AdmissionRule& rule) {
   std::vector<std::string> parts;
   AddList("client", rule.match().client(), &parts);
@@ -45,6 +59,7 @@ std::string Describe(const policy::v1::AdmissionRule& rule) {
   add("udp_payload>=", limit.min_udp_payload_bytes());
   add("udp_payload<=", limit.max_udp_payload_bytes());
   if (limit.allow_rate_max()) limits.push_back("rate max allowed");
+  for (const policy::v1::Quota& quota : rule.quota()) limits.push_back(Describe(quota));
   if (rule.priority().link_percent() != 0) {
     limits.push_back(absl::StrCat("within ", rule.priority().link_percent(), " % of the link"));
   }

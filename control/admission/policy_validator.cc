@@ -22,6 +22,7 @@ using policy::v1::Limit;
 using policy::v1::Match;
 
 constexpr char kCertificate[] = "certificate:";
+constexpr char kToken[] = "token:";
 
 class Validator {
  public:
@@ -101,6 +102,7 @@ class Validator {
       case policy::v1::DENY:
         if (rule.has_limit()) fault("limit: only an ALLOW has one");
         if (rule.has_priority()) fault("priority: only an ALLOW has one");
+        if (!rule.quota().empty()) fault("quota: only an ALLOW has one");
         break;
       default:
         fault("effect: required; allowed: ALLOW, DENY");
@@ -113,9 +115,11 @@ class Validator {
     for (const std::string& identity : rule.match().identity()) {
       const bool certificate =
           identity.starts_with(kCertificate) && identity.size() > sizeof(kCertificate) - 1;
-      if (identity != "anonymous" && !certificate) {
+      const bool token =
+          identity.starts_with(kToken) && IsLabel(identity.substr(sizeof(kToken) - 1));
+      if (identity != "anonymous" && !certificate && !token) {
         fault("match.identity: \"", identity,
-              "\"; allowed: \"anonymous\", \"certificate:<common name>\"");
+              "\"; allowed: \"anonymous\", \"certificate:<common name>\", \"token:<experiment>\"");
       }
     }
     for (const std::string& direction : rule.match().direction()) {
@@ -127,6 +131,27 @@ class Validator {
     CheckLabels("admission", i, rule.name(), "match.purpose", rule.match().purpose());
     if (rule.priority().link_percent() > 100) fault("priority.link_percent: from 1 to 100");
     CheckLimit(i, rule);
+    CheckQuotas(i, rule);
+  }
+
+  void CheckQuotas(int i, const AdmissionRule& rule) {
+    const auto fault = [&](const auto&... what) { Fault("admission", i, rule.name(), what...); };
+    std::set<int> scopes;
+    for (const policy::v1::Quota& quota : rule.quota()) {
+      if (quota.scope() == policy::v1::SCOPE_UNSPECIFIED ||
+          !policy::v1::Scope_IsValid(quota.scope())) {
+        fault("quota.scope: required; allowed: IDENTITY, PREFIX, EXPERIMENT, LINK");
+      } else if (!scopes.insert(quota.scope()).second) {
+        fault("quota.scope: ", policy::v1::Scope_Name(quota.scope()),
+              " has a quota already; put all its limits into one");
+      }
+      if (quota.random_times() && quota.tests_a_day() == 0) {
+        fault("quota.random_times: needs tests_a_day, whose mean interval it keeps");
+      }
+      if (quota.average_bps() != 0 && quota.scope() != policy::v1::LINK) {
+        fault("quota.average_bps: only a LINK is measured; set rate_bps or bytes_a_day");
+      }
+    }
   }
 
   template <typename List>

@@ -50,6 +50,7 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   Store* const store_;
   PolicyReloader* const policy_;
   WorkQueue remote_calls_{2, 16};
+  WorkQueue slow_calls_{1, 4};
 };
 
 }  // namespace weir::control

@@ -144,6 +144,12 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
 
   WEIR_RETURN_IF_ERROR(check.Listen("metrics.listen", kDefaultMetricsPort,
                                     config->mutable_metrics()->mutable_listen()));
+  for (config::v1::TokenIssuer& issuer : *config->mutable_token_issuer()) {
+    if (issuer.audience().empty()) issuer.set_audience(config->node());
+    for (config::v1::TokenKey& key : *issuer.mutable_key()) {
+      WEIR_RETURN_IF_ERROR(check.Readable("token_issuer.key.public_key", key.mutable_public_key()));
+    }
+  }
   return CheckPorts(check, *config);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/export/export_policy.h"
+#include "control/session/use_keeper.h"
 
 namespace weir::control {
 namespace {
@@ -112,6 +113,7 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
   end.session_id = admitted.session_id;
   end.end_reason = end_reason;
   for (size_t i = 0; i < facts.granted.size(); ++i) {
+    conclusion.moved_bytes += MovedBytes(results[i], facts.granted[i].parameters());
     node.metrics->CountTest(facts.granted[i].direction(), outcome);
     node.metrics->CountResult(results[i]);
     node.metrics->CountLimit(results[i].limit());
@@ -128,6 +130,7 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
     end.records.push_back(*std::move(approved));
   }
   end.state = StateName(conclusion.state);
+  end.moved_bytes = conclusion.moved_bytes;
   const absl::Status stored = node.store->FinishSession(end);
   if (!stored.ok()) {
     spdlog::error("session {}: its end is not in the store yet: {}", admitted.session_id,

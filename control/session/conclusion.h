@@ -47,6 +47,7 @@ std::string RecordId(const Uuid& session, record::v1::Direction direction);
 struct Conclusion {
   SessionState state = SessionState::kAborted;
   measurement::v1::Completed completed;
+  uint64_t moved_bytes = 0;  // Of all directions, for the quotas.
 };
 
 // Approves and stores one record for each granted direction, counts them, and returns the end.

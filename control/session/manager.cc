@@ -60,7 +60,11 @@ ms::NodePort ToNodePort(const dataplane::v1::PortInfo& info, const Segment& segm
 }  // namespace
 
 SessionManager::SessionManager(Node node, const std::string& dataplane_socket)
-    : node_(std::move(node)) {
+    : node_(std::move(node)), use_(node_.admission, node_.store) {
+  if (absl::Status status = use_.Restore(); !status.ok()) {
+    spdlog::error("store: what quotas counted before cannot be read: {}",
+                  std::string(status.message()));
+  }
   dataplane_ = std::make_unique<Dataplane>(
       dataplane_socket,
       Dataplane::Callbacks{.flow_event =
@@ -417,6 +421,7 @@ void SessionManager::UpdateMetrics() {
   for (const dataplane::v1::PortInfo& port : ports->ports) {
     const std::optional<shm::PortCounters> counters = segment.Port(port.index());
     if (!counters.has_value()) continue;
+    use_.Observe(port.name(), ports->connection->hello.boot_id(), counters->tx_bytes);
     metrics.SetPort(port.name(), {.rx_packets = counters->rx_packets,
                                   .rx_bytes = counters->rx_bytes,
                                   .tx_packets = counters->tx_packets,

@@ -22,6 +22,7 @@
 #include "control/session/node.h"
 #include "control/session/server_session.h"
 #include "control/session/session.h"
+#include "control/session/use_keeper.h"
 #include "control/session/work_queue.h"
 #include "measurement/v1/admin.pb.h"
 #include "measurement/v1/measurement.pb.h"
@@ -102,6 +103,7 @@ class SessionManager {
   std::list<std::weak_ptr<ClientSession>> clients_;
 
   bool recovered_ = false;  // Housekeeping thread only, as is the next.
+  UseKeeper use_;
   std::vector<std::optional<shm::WorkerCounters>> worker_samples_;
   uint64_t worker_samples_of_ = 0;  // Number of the connection.
 

@@ -113,7 +113,11 @@ void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segm
     result.set_limit_detail("weir-control was restarted during the test");
     results.push_back(std::move(result));
   }
-  Conclude(node, *facts, record::v1::ABORTED, end_reason::kControlRestarted, std::move(results));
+  const Conclusion conclusion = Conclude(node, *facts, record::v1::ABORTED,
+                                         end_reason::kControlRestarted, std::move(results));
+  std::vector<UseKey> keys;
+  for (const UseRow& use : unfinished.row.use) keys.push_back(UseKeyFromBytes(use.key));
+  node.admission->ChargeBytes(keys, conclusion.moved_bytes);
 }
 
 absl::Status FinishAll(const Node& node, const Segment* segment, const FlowsBySession& flows) {

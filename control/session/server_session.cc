@@ -12,6 +12,7 @@
 #include "control/session/measurement_loop.h"
 #include "control/session/protocol.h"
 #include "control/session/secrets.h"
+#include "control/session/use_keeper.h"
 
 namespace weir::control {
 namespace {
@@ -123,12 +124,19 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
                              facts.admission_rule);
   SessionRow row = ToRow(facts);
   row.trace = std::move(admitted.trace);
+  row.use = ToUseRows(admitted.charges);
+  if (admitted.token) {
+    row.token = {.key = UseKeyBytes(admitted.token->key),
+                 .expires_unix_s = admitted.token->expires_unix_s};
+  }
   if (absl::Status stored = node.store->BeginSession(row); !stored.ok()) {
     spdlog::error("store: {}", std::string(stored.message()));
     return admission.Reject("store", "store_write", "",
                             "the session could not be written to the store of results, so it "
                             "cannot be run; try later, or tell the operator");
   }
+
+  server->reservation_.Commit();
 
   // Known to the table before a flow is programmed, so that no event of one is missed.
   node.table->Register(server->session_);
@@ -191,6 +199,7 @@ void ServerSession::Run() {
   Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason,
                                    Results(end.reason, loop.clocks_synchronised()));
   directions_.clear();  // Frees slots and flows.
+  reservation_.Settle(conclusion.moved_bytes);
   reservation_.Release();
   session_->SetEnd(conclusion.state, conclusion.completed);
   node_.table->Retire(session_);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/store/audit_log.h"
+#include "control/store/use_rows.h"
 
 namespace weir::control {
 namespace {
@@ -48,9 +49,11 @@ absl::Status InsertRecord(Database* database, const Record& record) {
 absl::Status InsertSession(Database* database, const SessionRow& row) {
   auto statement = database->Prepare(
       "INSERT INTO sessions (session_id, role, state, started_unix_ns, admission_rule, "
-      "policy_digest, experiment, purpose, client_address, requested, granted) "
-      "VALUES (?, ?, 'admitted', ?, ?, ?, ?, ?, ?, ?, ?)");
+      "policy_digest, experiment, purpose, client_address, requested, granted, use_keys) "
+      "VALUES (?, ?, 'admitted', ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!statement.ok()) return statement.status();
+  std::string use_keys;
+  for (const UseRow& use : row.use) use_keys += use.key;
   absl::Status status = statement->Bind(0, row.session_id)
                             .Bind(1, row.role)
                             .Bind(2, row.started_unix_ns)
@@ -61,7 +64,11 @@ absl::Status InsertSession(Database* database, const SessionRow& row) {
                             .Bind(7, row.client_address)
                             .BindBlob(8, row.requested)
                             .BindBlob(9, row.granted)
+                            .BindBlob(10, use_keys)
                             .Run();
+  if (!status.ok()) return status;
+  if (status = ChargeTests(database, row.use); !status.ok()) return status;
+  status = InsertToken(database, row.token, row.started_unix_ns);
   if (!status.ok()) return status;
   return AppendAudit(database, {.at_unix_ns = row.started_unix_ns,
                                 .event = "session_begun",
@@ -87,13 +94,15 @@ absl::Status InsertInterval(Database* database, const std::string& session_id, i
 absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
                                           int64_t at_unix_ns) {
   auto find = database->Prepare(
-      "SELECT finished_unix_ns IS NOT NULL, admission_rule FROM sessions WHERE session_id = ?");
+      "SELECT finished_unix_ns IS NOT NULL, admission_rule, use_keys FROM sessions "
+      "WHERE session_id = ?");
   if (!find.ok()) return find.status();
   const auto found = find->Bind(0, end.session_id).Step();
   if (!found.ok()) return found.status();
   if (!*found) return absl::NotFoundError(absl::StrCat("no session ", end.session_id));
   if (find->Int(0) != 0) return 0;
   const std::string rule = find->Text(1);
+  const std::string use_keys = find->Text(2);
   find->Reset();
 
   for (const ApprovedRecord& approved : end.records) {
@@ -108,7 +117,7 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
   }
   auto finish = database->Prepare(
       "UPDATE sessions SET state = ?, end_reason = ?, finished_unix_ns = ?, peer = ?, "
-      "client_address = NULL, requested = NULL WHERE session_id = ?");
+      "client_address = NULL, requested = NULL, use_keys = NULL WHERE session_id = ?");
   if (!finish.ok()) return finish.status();
   absl::Status status =
       finish->Bind(0, end.state)
@@ -118,6 +127,9 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
           .Bind(4, end.session_id)
           .Run();
   if (!status.ok()) return status;
+  if (status = ChargeBytes(database, use_keys, end.moved_bytes, at_unix_ns); !status.ok()) {
+    return status;
+  }
   auto forget = database->Prepare("DELETE FROM intervals WHERE session_id = ?");
   if (!forget.ok()) return forget.status();
   if (status = forget->Bind(0, end.session_id).Run(); !status.ok()) return status;
@@ -191,7 +203,7 @@ absl::Status SealRejections(Database* database, int64_t before_unix_ns) {
 absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database) {
   auto sessions = database->Prepare(
       "SELECT session_id, role, started_unix_ns, admission_rule, policy_digest, experiment, "
-      "purpose, client_address, requested, granted FROM sessions "
+      "purpose, client_address, requested, granted, use_keys FROM sessions "
       "WHERE finished_unix_ns IS NULL ORDER BY session_id");
   if (!sessions.ok()) return sessions.status();
   auto intervals = database->Prepare(
@@ -204,16 +216,21 @@ absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* databa
     if (!row.ok()) return row.status();
     if (!*row) return result;
     UnfinishedSession& session = result.emplace_back();
-    session.row = {.session_id = sessions->Text(0),
-                   .role = sessions->Text(1),
-                   .started_unix_ns = sessions->Int(2),
-                   .admission_rule = sessions->Text(3),
-                   .policy_digest = sessions->Text(4),
-                   .experiment = sessions->Text(5),
-                   .purpose = sessions->Text(6),
-                   .client_address = sessions->Text(7),
-                   .requested = sessions->Text(8),
-                   .granted = sessions->Text(9)};
+    SessionRow& stored = session.row;
+    stored.session_id = sessions->Text(0);
+    stored.role = sessions->Text(1);
+    stored.started_unix_ns = sessions->Int(2);
+    stored.admission_rule = sessions->Text(3);
+    stored.policy_digest = sessions->Text(4);
+    stored.experiment = sessions->Text(5);
+    stored.purpose = sessions->Text(6);
+    stored.client_address = sessions->Text(7);
+    stored.requested = sessions->Text(8);
+    stored.granted = sessions->Text(9);
+    const std::string use_keys = sessions->Text(10);
+    for (size_t at = 0; at + kUseKeyBytes <= use_keys.size(); at += kUseKeyBytes) {
+      stored.use.push_back({.key = use_keys.substr(at, kUseKeyBytes)});
+    }
     intervals->Bind(0, session.row.session_id);
     while (true) {
       const auto interval = intervals->Step();

@@ -96,6 +96,31 @@ CREATE TABLE rejections (
   count          INTEGER NOT NULL,
   PRIMARY KEY (minute_unix_ns, stage, rule, field, netblock)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                             R"sql(
+CREATE TABLE usage (
+  key               BLOB PRIMARY KEY,     -- A hash: nobody's address or name.
+  day               INTEGER NOT NULL,     -- UTC, since the epoch.
+  tests             INTEGER NOT NULL,
+  bytes             INTEGER NOT NULL,
+  not_before_unix_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_day ON usage (day);
+ALTER TABLE sessions ADD COLUMN use_keys BLOB;  -- 16 bytes each; NULL once finished.
+
+CREATE TABLE used_tokens (
+  key            BLOB PRIMARY KEY,        -- A hash of issuer and jti.
+  expires_unix_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE egress (
+  port       TEXT NOT NULL,
+  at_unix_ns INTEGER NOT NULL,
+  bytes      INTEGER NOT NULL,
+  boot_id    BLOB NOT NULL,               -- Of the dataplane that counted.
+  tx_bytes   INTEGER NOT NULL,            -- The port's counter when they were over.
+  PRIMARY KEY (port, at_unix_ns)
+) STRICT, WITHOUT ROWID;
 )sql"};
 
 // What SQL alone cannot do for a version, after its script.

@@ -21,6 +21,7 @@
 #include "control/store/rows.h"
 #include "control/store/schema.h"
 #include "control/store/store.h"
+#include "control/store/use_rows.h"
 
 namespace weir::control {
 namespace {
@@ -131,6 +132,25 @@ class SqliteStore final : public Store {
     writer_.Post({.apply = [event, now = absl::GetCurrentTimeNanos()](Database* db) {
       return InsertEvent(db, event, now);
     }});
+  }
+
+  absl::StatusOr<std::vector<UseRow>> LoadUse() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectUse(&reading_, absl::GetCurrentTimeNanos());
+  }
+
+  absl::StatusOr<std::vector<TokenRow>> LoadTokens() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectTokens(&reading_, absl::GetCurrentTimeNanos());
+  }
+
+  void SaveEgress(const EgressRow& row) override {
+    writer_.Post({.apply = [row](Database* db) { return InsertEgress(db, row); }});
+  }
+
+  absl::StatusOr<std::vector<EgressRow>> LoadEgress() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectEgress(&reading_, absl::GetCurrentTimeNanos());
   }
 
   absl::StatusOr<std::vector<AuditRow>> ListAudit(const AuditFilter& filter) override {

@@ -21,6 +21,30 @@ struct StoreOptions {
   uint64_t max_bytes = uint64_t{1} << 30;  // High-water mark of database and log together.
 };
 
+// What one quota has seen; the key is a hash of what it counts.
+struct UseRow {
+  std::string key = {};  // 16 bytes.
+  uint32_t day = 0;      // Since the epoch, UTC: what tests and bytes count.
+  uint32_t tests = 0;
+  uint64_t bytes = 0;
+  uint32_t not_before_unix_s = 0;
+};
+
+// What a port sent in 5 s, and its counter at their end.
+struct EgressRow {
+  std::string port = {};
+  std::string boot_id = {};  // Of the dataplane that counts.
+  uint64_t tx_bytes = 0;
+  int64_t at_unix_ns = 0;  // Their beginning.
+  uint64_t bytes = 0;
+};
+
+// An access token that must not be taken again while it has not expired.
+struct TokenRow {
+  std::string key = {};  // 16 bytes: a hash.
+  int64_t expires_unix_s = 0;
+};
+
 // What must survive a crash for the session to be finished and recorded.
 struct SessionRow {
   std::string session_id;  // UUIDv7, textual.
@@ -30,9 +54,12 @@ struct SessionRow {
   std::string policy_digest;
   std::string experiment;
   std::string purpose;
-  std::string client_address;    // Forgotten when the session is finished.
-  std::string requested;         // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
-  std::string granted;           // Serialised measurement.v1.Grant (without the session key).
+  std::string client_address;  // Forgotten when the session is finished.
+  std::string requested;       // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
+  std::string granted;         // Serialised measurement.v1.Grant (without the session key).
+  std::vector<UseRow> use =
+      {};               // That quotas count it under, from its first moment. Not read back.
+  TokenRow token = {};  // That admitted it, if one did. Not read back.
   policy::v1::Trace trace = {};  // Why it was admitted, for the audit row. Not read back.
 };
 
@@ -64,6 +91,7 @@ struct SessionEnd {
   std::string end_reason;
   std::string detail;  // For the audit row, e.g. why export withheld a record.
   std::vector<ApprovedRecord> records;
+  uint64_t moved_bytes = 0;  // Added to each use of its row.
 };
 
 // Something an operator or auditor must be able to see later, other than sessions and refusals.
@@ -142,6 +170,15 @@ class Store {
 
   // Queued, stamped with the present time.
   virtual void Audit(const AuditEvent& event) = 0;
+
+  // Of today, and what forbids tests still to come.
+  virtual absl::StatusOr<std::vector<UseRow>> LoadUse() = 0;
+  // Those that have not expired.
+  virtual absl::StatusOr<std::vector<TokenRow>> LoadTokens() = 0;
+  // Queued.
+  virtual void SaveEgress(const EgressRow& row) = 0;
+  // Of the last five minutes.
+  virtual absl::StatusOr<std::vector<EgressRow>> LoadEgress() = 0;
 
   // Newest first. Refusals of the present minute are still being counted and not among them.
   virtual absl::StatusOr<std::vector<AuditRow>> ListAudit(const AuditFilter& filter) = 0;

@@ -379,6 +379,42 @@ TEST_F(NodesTest, APolicyIsReloadedUnderARunningSession) {
   EXPECT_NE(server_.Log().find("not reloaded"), std::string::npos);
 }
 
+TEST_F(NodesTest, QuotasCountWhatWasSeenAndSurviveACrash) {
+  server_.WritePolicy(R"(
+    profile: "lab"
+    admission { name: "few" effect: ALLOW quota { scope: PREFIX tests_a_day: 2 bytes_a_day: 12000000 } }
+    export { name: "all" effect: ALLOW address: "netblock" release_class: "operator_only" }
+  )");
+  server_.control->Signal(SIGHUP);
+  EXPECT_TRUE(
+      Eventually([this] { return server_.Log().find("policy: reloaded") != std::string::npos; }));
+  // Killed amid its first test: that one is charged when the next process concludes it.
+  Begin({DOWN}, 4);
+  server_.control->Signal(SIGKILL);
+  server_.control->Wait();
+  End();
+  server_.StartControl();
+  ASSERT_TRUE(server_.Ready()) << server_.Log();
+  EXPECT_TRUE(Eventually([this] { return server_.Records().size() == 1; }));
+  ASSERT_TRUE(Eventually([this] {
+    grpc::ClientContext context;
+    ms::NodeInfo node;
+    return client_.admin().GetNode(&context, {}, &node).ok() && node.sessions_active() == 0;
+  }));
+
+  ms::RunTestRequest large = TestOf(server_, {DOWN});
+  large.mutable_parameters()->set_duration_ns(4'800'000'000);  // 12 MB, all of a day's.
+  TestRun run = RunTest(client_, large);
+  ASSERT_NE(run.rejection(), nullptr) << run.updates.back().ShortDebugString();
+  EXPECT_EQ(run.rejection()->field(), "quota.prefix.bytes_a_day");
+  run = RunTest(client_, TestOf(server_, {DOWN}));
+  ASSERT_NE(run.result(), nullptr) << run.updates.back().ShortDebugString();
+  run = RunTest(client_, TestOf(server_, {DOWN}));
+  ASSERT_NE(run.rejection(), nullptr);
+  EXPECT_EQ(run.rejection()->field(), "quota.prefix.tests_a_day");
+  EXPECT_EQ(run.rejection()->trace().steps().rbegin()->value(), "2 today");
+}
+
 TEST_F(NodesTest, GarbageOnTheAdminSocketHurtsNobody) {
   struct stat info;
   ASSERT_EQ(stat(server_.ControlSocket().c_str(), &info), 0);

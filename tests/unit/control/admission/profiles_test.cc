@@ -66,6 +66,9 @@ struct Case {
   uint32_t streams = 1;
   uint32_t payload = 1000;
   uint32_t before = 0;  // Sessions like it that run already.
+  uint32_t ended = 0;   // And that have ended today, each so long after the one before:
+  int64_t minutes_apart = 0;
+  uint64_t egress_bytes = 0;  // That the port sent just now.
 };
 
 AdmissionRequest ToRequest(const Case& c, const Policy& policy) {
@@ -91,9 +94,23 @@ AdmissionRequest ToRequest(const Case& c, const Policy& policy) {
 
 // What a policy makes of a case, to the last detail a person would notice.
 std::string Outcome(const std::shared_ptr<const Policy>& policy, const Case& c) {
-  Admission admission({.operator_name = "o", .contact = "c"}, policy);
+  constexpr int64_t kMinute = int64_t{60} * 1'000'000'000;
+  int64_t now = int64_t{20'000} * 24 * 60 * kMinute;  // Midnight.
+  Admission admission({.operator_name = "o",
+                       .contact = "c",
+                       .unix_ns = [&] { return now; },
+                       .steady_ns = [&] { return now; },
+                       .exponential = [] { return 0.0; }},
+                      policy);
   admission.SetPorts({{.name = "p", .budget_bps = 100'000 * kMbps, .mtu = 9000}});
   const AdmissionRequest request = ToRequest(c, *policy);
+  for (uint32_t i = 0; i < c.ended; ++i) {
+    AdmissionDecision ended = admission.Decide(request);
+    if (auto* grant = std::get_if<AdmissionGrant>(&ended)) grant->reservation.Commit();
+    now += c.minutes_apart * kMinute;
+  }
+  admission.ObserveEgress("p", 0);
+  admission.ObserveEgress("p", c.egress_bytes);
   std::vector<AdmissionDecision> running;
   for (uint32_t i = 0; i < c.before; ++i) running.push_back(admission.Decide(request));
   const AdmissionDecision decision = admission.Decide(request);
@@ -124,7 +141,11 @@ std::vector<Case> Cases(const std::vector<std::string>& purposes) {
                                                      {.streams = 2},
                                                      {.payload = 1473},
                                                      {.before = 1},
-                                                     {.before = 4}}) {
+                                                     {.before = 4},
+                                                     {.ended = 1},
+                                                     {.ended = 4, .minutes_apart = 40},
+                                                     {.ended = 40},
+                                                     {.egress_bytes = 3'750'000'000}}) {
       cases.push_back(c);
       if (cases.back().purpose.empty()) cases.back().purpose = purpose;
     }
@@ -176,6 +197,18 @@ TEST_P(ProfilesTest, WouldDecideOtherwiseWithoutAnyOneRuleOrLimit) {
       changed->GetReflection()->ClearField(changed, field);
       EXPECT_NE(Outcomes(wider, cases), whole)
           << proto.admission(i).name() << ": limit." << field->name();
+    }
+    for (int q = 0; q < proto.admission(i).quota_size(); ++q) {
+      const policy::v1::Quota& quota = proto.admission(i).quota(q);
+      fields.clear();
+      quota.GetReflection()->ListFields(quota, &fields);
+      for (const auto* field : fields) {
+        policy::v1::Policy wider = proto;
+        policy::v1::Quota* changed = wider.mutable_admission(i)->mutable_quota(q);
+        changed->GetReflection()->ClearField(changed, field);
+        EXPECT_NE(Outcomes(wider, cases), whole)
+            << proto.admission(i).name() << ": quota." << field->name();
+      }
     }
   }
   for (int i = 0; i < proto.export__size(); ++i) {

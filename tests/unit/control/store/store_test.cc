@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "control/export/export_policy.h"
 #include "tests/unit/control/config/temp_dir.h"
 
@@ -112,7 +113,7 @@ TEST_F(StoreTest, CreatesAPrivateIdentifiableFile) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
   EXPECT_EQ(Query(path_, "PRAGMA application_id"), std::to_string(0x57454952));
-  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "2");
+  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "3");
   EXPECT_EQ(Query(path_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(store->RecordCount(), 0u);
   EXPECT_GT(store->SizeBytes(), 0u);
@@ -297,6 +298,82 @@ TEST_F(StoreTest, TheAuditLogHoldsTracesAndVerifies) {
 
   Query(path_, "UPDATE audit SET detail = 'nothing' WHERE event = 'policy_kept'");
   EXPECT_EQ(store->VerifyAudit({})->first_broken_id, 3);
+}
+
+TEST_F(StoreTest, UseIsCountedWithItsSessionAndSurvivesARestart) {
+  const auto today = static_cast<uint32_t>(absl::GetCurrentTimeNanos() / 86'400'000'000'000);
+  const std::string one(16, '1'), two(16, '2');
+  {
+    const auto store = OpenStore(path_);
+    for (const char* id : {"s1", "s2", "s3"}) {
+      SessionRow row = Row(id);
+      row.use = {{.key = one, .day = today, .tests = 1}};
+      if (std::string(id) == "s2") {
+        row.use.push_back(
+            {.key = two, .day = today, .tests = 1, .not_before_unix_s = 4'000'000'000});
+      }
+      ASSERT_TRUE(store->BeginSession(row).ok());
+    }
+    SessionEnd end = End("s2");
+    end.moved_bytes = 500;
+    ASSERT_TRUE(store->FinishSession(end).ok());
+    end.moved_bytes = 7;  // Already finished: charged once.
+    ASSERT_TRUE(store->FinishSession(end).ok());
+    end = End("s1");
+    end.moved_bytes = 30;
+    ASSERT_TRUE(store->FinishSession(end).ok());
+  }
+  const auto store = OpenStore(path_);
+  auto rows = store->LoadUse();
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ((*rows)[0].key, one);
+  EXPECT_EQ((*rows)[0].tests, 3u);
+  EXPECT_EQ((*rows)[0].bytes, 530u);
+  EXPECT_EQ((*rows)[1].bytes, 500u);
+  EXPECT_EQ((*rows)[1].not_before_unix_s, 4'000'000'000u);
+  // A session that a crash left running is charged when it is concluded.
+  ASSERT_EQ(store->UnfinishedSessions()->size(), 1u);
+  EXPECT_EQ(store->UnfinishedSessions()->at(0).row.use.at(0).key, one);
+  SessionEnd end = End("s3");
+  end.moved_bytes = 1;
+  ASSERT_TRUE(store->FinishSession(end).ok());
+  EXPECT_EQ((*store->LoadUse())[0].bytes, 531u);
+  EXPECT_EQ(Query(path_, "SELECT count(use_keys) FROM sessions"), "0");
+
+  // A new day counts anew, and forgets what no longer forbids anything.
+  SessionRow row = Row("s4");
+  row.use = {{.key = std::string(16, '3'), .day = today + 1, .tests = 1}};
+  ASSERT_TRUE(store->BeginSession(row).ok());
+  rows = store->LoadUse();
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ((*rows)[0].key, two);
+  row = Row("s5");
+  row.use = {{.key = two, .day = today + 1, .tests = 1}};
+  ASSERT_TRUE(store->BeginSession(row).ok());
+  EXPECT_EQ((*store->LoadUse())[0].tests, 1u);
+  EXPECT_EQ((*store->LoadUse())[0].bytes, 0u);
+}
+
+TEST_F(StoreTest, EgressIsKeptForFiveMinutes) {
+  const int64_t now = absl::GetCurrentTimeNanos();
+  constexpr int64_t kS = 1'000'000'000;
+  {
+    const auto store = OpenStore(path_);
+    store->SaveEgress(
+        {.port = "p", .boot_id = "b", .tx_bytes = 10, .at_unix_ns = now - 400 * kS, .bytes = 10});
+    store->SaveEgress(
+        {.port = "p", .boot_id = "b", .tx_bytes = 30, .at_unix_ns = now - 200 * kS, .bytes = 20});
+    store->SaveEgress(
+        {.port = "p", .boot_id = "b", .tx_bytes = 60, .at_unix_ns = now - 5 * kS, .bytes = 30});
+  }
+  const auto rows = OpenStore(path_)->LoadEgress();
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ((*rows)[1].tx_bytes, 60u);
+  EXPECT_EQ((*rows)[1].bytes, 30u);
+  EXPECT_EQ((*rows)[1].boot_id, "b");
+  EXPECT_EQ(Query(path_, "SELECT count(*) FROM egress"), "2");
 }
 
 TEST_F(StoreTest, OnlyOneOpensIt) {
