@@ -59,8 +59,7 @@ class PacketTemplate {
   // An mbuf from data_off to hash: its place in the buffer, its lengths, no offloads, and in
   // hash.usr, which no driver reads or writes on transmit, the template's id.
   static constexpr size_t kMbufFieldBytes = 32;
-  static_assert(offsetof(rte_mbuf, hash.usr) + sizeof(uint32_t) -
-                    offsetof(rte_mbuf, rearm_data) ==
+  static_assert(offsetof(rte_mbuf, hash.usr) + sizeof(uint32_t) - offsetof(rte_mbuf, rearm_data) ==
                 kMbufFieldBytes);
 
   alignas(16) uint8_t mbuf_fields_[kMbufFieldBytes];
