@@ -20,7 +20,8 @@ bool SameSpec(const FlowSpec& a, const FlowSpec& b) {
          a.port == b.port && a.local == b.local && a.remote == b.remote && a.cookie == b.cookie &&
          a.peer_slot == b.peer_slot && a.peer_generation == b.peer_generation &&
          a.session_key == b.session_key && a.rate_bps == b.rate_bps &&
-         a.duration_ns == b.duration_ns;
+         a.duration_ns == b.duration_ns && a.pacing == b.pacing &&
+         a.burst_packets == b.burst_packets;
 }
 
 }  // namespace
