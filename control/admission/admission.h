@@ -35,6 +35,7 @@ struct AdmissionRequest {
   std::string experiment;
   std::string purpose;
   std::string accepted_notice_digest;
+  google::protobuf::RepeatedPtrField<record::v1::Metadata> metadata;
   std::vector<measurement::v1::DirectionRequest> directions;
   std::string port;  // Dataplane port the session will use.
   bool store_full = false;

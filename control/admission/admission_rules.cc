@@ -8,6 +8,7 @@
 #include "control/admission/attempt.h"
 #include "control/admission/label.h"
 #include "control/admission/request_form.h"
+#include "control/admission/screening.h"
 
 namespace weir::control {
 namespace {
@@ -118,6 +119,16 @@ bool Admission::Classify(Attempt* attempt) const {
   }
   attempt->subject.experiment = request.experiment;
   attempt->subject.purpose = request.purpose;
+
+  const Step metadata{.stage = "classify",
+                      .rule = kMetadataRule,
+                      .field = "metadata",
+                      .value = absl::StrCat(request.metadata.size(), " keys"),
+                      .limit = absl::StrCat("<= ", kMaxMetadataKeys, ", screened")};
+  if (const auto fault = FindMetadataFault(request.metadata)) {
+    return Refuse(attempt, metadata, *fault);
+  }
+  if (!request.metadata.empty()) attempt->Note(metadata);
 
   if (request.directions.empty()) return refuse("directions", "required: down, up or both");
   for (const auto& asked : request.directions) {

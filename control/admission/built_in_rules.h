@@ -14,6 +14,7 @@ inline constexpr char kAccessTokenRule[] = "access_token";  // No issuer is conf
 inline constexpr char kOnePeerRule[] = "one_peer";          // One address a session.
 inline constexpr char kNoticeRule[] = "notice";             // Not accepted, or an older one.
 inline constexpr char kPortRule[] = "port";                 // No such port, or it has no link.
+inline constexpr char kMetadataRule[] = "metadata";         // Too much, or personal.
 inline constexpr char kMtuRule[] = "mtu";
 inline constexpr char kLinkRateRule[] = "link_rate";      // What the wire can carry.
 inline constexpr char kLinkBudgetRule[] = "link_budget";  // What other sessions left of it.
@@ -22,10 +23,10 @@ inline constexpr char kDrainingRule[] = "draining";
 inline constexpr char kStoreFullRule[] = "store_full";
 inline constexpr char kTrackedUseRule[] = "tracked_use";  // Quotas count as much as they can.
 
-inline constexpr std::array<std::string_view, 13> kBuiltInRules{
+inline constexpr std::array<std::string_view, 14> kBuiltInRules{
     kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,    kNoticeRule,
     kPortRule,        kMtuRule,         kLinkRateRule,    kLinkBudgetRule, kMaxSessionsRule,
-    kDrainingRule,    kStoreFullRule,   kTrackedUseRule};
+    kDrainingRule,    kStoreFullRule,   kTrackedUseRule,  kMetadataRule};
 
 }  // namespace weir::control
 

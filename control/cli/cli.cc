@@ -129,6 +129,11 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
   test->add_option("--purpose", options->purpose,
                    "What the test is for, as the server's policy names it")
       ->type_name("NAME");
+  test->add_option("--metadata", options->metadata,
+                   "What describes your side, published with the result: access=fiber. No personal "
+                   "data")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   test->add_option("--access-token", options->access_token, "Token the server's operator gave you")
       ->type_name("TOKEN");
   test->add_flag("--accept-notice", options->accept_notice,

@@ -43,6 +43,14 @@ const char* Name(record::v1::ReleaseClass release) {
   return release == record::v1::PUBLIC ? "public" : "operator only";
 }
 
+std::string Metadata(const record::v1::Record& record) {
+  std::vector<std::string> entries;
+  for (const auto& entry : record.metadata()) {
+    entries.push_back(absl::StrCat(entry.key(), "=", entry.value()));
+  }
+  return entries.empty() ? "-" : absl::StrJoin(entries, ", ");
+}
+
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
 }  // namespace
@@ -116,7 +124,7 @@ std::string RenderRecord(const record::v1::Record& record, const Terminal& termi
       row("server", absl::StrCat(record.server().node(), ", ", record.server().operator_(), ", ",
                                  record.server().contact())),
       row("experiment", OrDash(record.experiment())), row("purpose", OrDash(record.purpose())),
-      row("admitted by", record.admission_rule()),
+      row("metadata", Metadata(record)), row("admitted by", record.admission_rule()),
       row("exported by", absl::StrCat(record.export_rule(), ", ", Name(record.release_class()))),
       row("policy", record.policy_digest()), row("software", record.software()),
       row("asked for",

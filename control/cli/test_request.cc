@@ -77,6 +77,16 @@ absl::StatusOr<measurement::v1::RunTestRequest> MakeTestRequest(const TestOption
 
   request.set_experiment(options.experiment);
   request.set_purpose(options.purpose);
+  for (const std::string& entry : options.metadata) {
+    const size_t equals = entry.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--metadata: \"", entry, "\" is not KEY=VALUE"));
+    }
+    record::v1::Metadata* metadata = request.add_metadata();
+    metadata->set_key(entry.substr(0, equals));
+    metadata->set_value(entry.substr(equals + 1));
+  }
   request.set_access_token(options.access_token);
   return request;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "measurement/v1/admin.pb.h"
@@ -26,6 +27,7 @@ struct TestOptions {
   bool plaintext = false;
   std::string experiment;
   std::string purpose;
+  std::vector<std::string> metadata;  // "key=value".
   std::string access_token;
   bool accept_notice = false;
 

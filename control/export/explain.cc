@@ -54,6 +54,7 @@ AdmissionRequest ToRequest(const ms::AdmissionQuery& query, const Policy& policy
   if (asked.accepted_notice_digest().empty() && !query.notice_not_accepted()) {
     request.accepted_notice_digest = policy.notice_digest();
   }
+  request.metadata = asked.metadata();
   request.directions.assign(asked.directions().begin(), asked.directions().end());
   for (const ms::FlowEnd& end : asked.client_ends()) request.peer_addresses.push_back(end.ip());
   return request;

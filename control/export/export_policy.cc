@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/admission/ip_address.h"
+#include "control/admission/screening.h"
 
 namespace weir::control {
 namespace {
@@ -59,7 +60,8 @@ class Judge {
                     "passive data has no route into the store");
     }
     Note("origin", "active_only", "origin_active", "true", "true", policy::v1::PASSED);
-    return CheckComplete();
+    if (absl::Status status = CheckComplete(); !status.ok()) return status;
+    return Screen();
   }
 
   absl::Status Refuse(const char* stage, const char* rule, const std::string& field,
@@ -99,6 +101,27 @@ class Judge {
   }
 
  private:
+  // Whoever wrote it: what is published has no room for personal data but the address.
+  absl::Status Screen() {
+    if (const auto fault = FindMetadataFault(record_.metadata())) {
+      return Refuse("screening", kMetadataRule, "metadata", *fault);
+    }
+    const std::pair<const char*, const std::string*> texts[] = {
+        {"experiment", &session_.experiment},
+        {"purpose", &session_.purpose},
+        {"end_reason", &record_.end_reason()},
+        {"software", &record_.software()},
+        {"result.limit_detail", &record_.result().limit_detail()}};
+    for (const auto& [field, text] : texts) {
+      if (const char* shape = FindPersonalShape(*text)) {
+        return Refuse("screening", kMetadataRule, field, absl::StrCat("has the shape of ", shape));
+      }
+    }
+    Note("screening", kMetadataRule, "metadata", absl::StrCat(record_.metadata_size(), " keys"),
+         absl::StrCat("<= ", kMaxMetadataKeys, ", screened"), policy::v1::PASSED);
+    return absl::OkStatus();
+  }
+
   absl::Status CheckSession() {
     const auto refuse = [&](const char* field, const std::string& why) {
       return Refuse("session", "admitted_session", field, why);
@@ -115,6 +138,11 @@ class Judge {
     }
     if (record_.record_id() != absl::StrCat(session_.session_id, Suffix(record_.direction()))) {
       return refuse("record_id", "must be the session id and the direction");
+    }
+    if (session_.negotiated_unix_ns != 0 &&
+        (record_.negotiated_at().seconds() != session_.negotiated_unix_ns / 1'000'000'000 ||
+         record_.negotiated_at().nanos() != session_.negotiated_unix_ns % 1'000'000'000)) {
+      return refuse("negotiated_at", "not when its session was admitted");
     }
     Note("session", "admitted_session", "session_id", session_.session_id, session_.admission_rule,
          policy::v1::PASSED);

@@ -22,7 +22,8 @@ struct AdmittedSession {
   std::string policy_digest;   // In force at admission.
   std::string experiment;
   std::string purpose;
-  std::string client_address;  // Full, textual: the address that was proven.
+  int64_t negotiated_unix_ns = 0;  // 0: not known, so not compared.
+  std::string client_address;      // Full, textual: the address that was proven.
 };
 
 // The address as `mode` lets it be kept; nullopt if it is to be kept and is none.

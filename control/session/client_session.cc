@@ -166,6 +166,7 @@ bool ClientSession::Admit(bool draining) {
   admission.role = NodeRole::kClient;
   admission.experiment = request_.experiment();
   admission.purpose = request_.purpose();
+  admission.metadata = request_.metadata();
   admission.port = port_->name();
   admission.store_full = node_.store->Full();
   admission.draining = draining;
@@ -229,6 +230,7 @@ bool ClientSession::Negotiate() {
   request.set_access_token(request_.access_token());
   request.set_experiment(request_.experiment());
   request.set_purpose(request_.purpose());
+  *request.mutable_metadata() = request_.metadata();
   request.set_accepted_notice_digest(request_.accepted_notice_digest());
   request.mutable_directions()->Add(asked_.begin(), asked_.end());
   for (const EndSlots& slots : slots_) {
@@ -271,6 +273,7 @@ bool ClientSession::AcceptGrant(const ms::Grant& grant) {
   facts_.negotiated_unix_ns = NowUnixNs();
   facts_.experiment = request_.experiment();
   facts_.purpose = request_.purpose();
+  facts_.metadata = request_.metadata();
   facts_.client_address = slots_[0].ends()[0].ip();
   facts_.admission_rule = IsRuleList(grant.admission_rule()) ? grant.admission_rule() : kRemoteRule;
   facts_.policy_digest =

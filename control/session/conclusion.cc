@@ -33,6 +33,7 @@ record::v1::Record MakeRecord(const SessionFacts& facts, size_t index, record::v
   *record.mutable_granted() = facts.granted[index].parameters();
   *record.mutable_result() = std::move(result);
   record.set_software(kSoftware);
+  *record.mutable_metadata() = facts.metadata;
   return record;
 }
 
@@ -41,6 +42,7 @@ record::v1::Record MakeRecord(const SessionFacts& facts, size_t index, record::v
 SessionRow ToRow(const SessionFacts& facts) {
   ms::NegotiateRequest requested;
   requested.mutable_directions()->Add(facts.requested.begin(), facts.requested.end());
+  *requested.mutable_metadata() = facts.metadata;
   ms::TestResult granted;
   granted.mutable_granted()->Add(facts.granted.begin(), facts.granted.end());
   granted.mutable_server()->set_operator_(facts.server.operator_());
@@ -77,6 +79,7 @@ absl::StatusOr<SessionFacts> FromRow(const SessionRow& row) {
   facts.negotiated_unix_ns = static_cast<uint64_t>(row.started_unix_ns);
   facts.experiment = row.experiment;
   facts.purpose = row.purpose;
+  facts.metadata = requested.metadata();
   facts.client_address = row.client_address;
   facts.admission_rule = row.admission_rule;
   facts.policy_digest = row.policy_digest;
@@ -102,12 +105,14 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
   conclusion.state =
       outcome == record::v1::COMPLETED ? SessionState::kExported : SessionState::kAborted;
 
-  const AdmittedSession admitted{.session_id = facts.id.ToString(),
-                                 .admission_rule = facts.admission_rule,
-                                 .policy_digest = facts.policy_digest,
-                                 .experiment = facts.experiment,
-                                 .purpose = facts.purpose,
-                                 .client_address = facts.client_address};
+  const AdmittedSession admitted{
+      .session_id = facts.id.ToString(),
+      .admission_rule = facts.admission_rule,
+      .policy_digest = facts.policy_digest,
+      .experiment = facts.experiment,
+      .purpose = facts.purpose,
+      .negotiated_unix_ns = static_cast<int64_t>(facts.negotiated_unix_ns),
+      .client_address = facts.client_address};
   const ExportPolicy export_policy(facts.policy ? facts.policy : node.admission->policy());
   SessionEnd end;
   end.session_id = admitted.session_id;

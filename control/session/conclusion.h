@@ -26,6 +26,7 @@ struct SessionFacts {
   uint64_t negotiated_unix_ns = 0;
   std::string experiment;
   std::string purpose;
+  google::protobuf::RepeatedPtrField<record::v1::Metadata> metadata;
   std::string client_address;  // Full; the export policy decides what is kept.
   std::string admission_rule;
   std::string policy_digest;

@@ -28,6 +28,7 @@ AdmissionRequest ToAdmission(const ms::NegotiateRequest& request, const Caller& 
   admission.experiment = request.experiment();
   admission.purpose = request.purpose();
   admission.accepted_notice_digest = request.accepted_notice_digest();
+  admission.metadata = request.metadata();
   admission.directions.assign(request.directions().begin(), request.directions().end());
   for (const ms::FlowEnd& end : request.client_ends()) {
     // Judged as one peer, so each address once is enough.
@@ -85,6 +86,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
   facts.role = SessionRole::kServer;
   facts.experiment = request.experiment();
   facts.purpose = request.purpose();
+  facts.metadata = request.metadata();
   facts.client_address = peer;
   facts.admission_rule = admitted.admission_rule;
   facts.policy_digest = admitted.policy->digest();

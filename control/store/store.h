@@ -57,9 +57,9 @@ struct SessionRow {
   std::string client_address;  // Forgotten when the session is finished.
   std::string requested;       // Serialised measurement.v1.NegotiateRequest, or as SESSION needs.
   std::string granted;         // Serialised measurement.v1.Grant (without the session key).
-  std::vector<UseRow> use =
-      {};               // That quotas count it under, from its first moment. Not read back.
-  TokenRow token = {};  // That admitted it, if one did. Not read back.
+  // That quotas count it under, from its first moment. Of an unfinished session: their keys.
+  std::vector<UseRow> use = {};
+  TokenRow token = {};           // That admitted it, if one did. Not read back.
   policy::v1::Trace trace = {};  // Why it was admitted, for the audit row. Not read back.
 };
 

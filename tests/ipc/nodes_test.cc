@@ -96,6 +96,8 @@ TEST_F(NodesTest, EachDirectionAndBothAtOnce) {
   for (const auto& directions : {std::vector{DOWN}, std::vector{UP}, std::vector{DOWN, UP}}) {
     ms::RunTestRequest request = TestOf(server_, directions);
     request.mutable_parameters()->set_streams(directions.size() == 2 ? 3 : 1);
+    request.add_metadata()->set_key("access");
+    request.mutable_metadata(0)->set_value("memory");
     request.mutable_parameters()->set_ip_version(directions[0] == UP ? 6 : 4);
     const TestRun run = RunTest(client_, request);
     ASSERT_NE(run.result(), nullptr) << run.updates.back().ShortDebugString();
@@ -127,6 +129,7 @@ TEST_F(NodesTest, EachDirectionAndBothAtOnce) {
         get.set_record_id(run.result()->record_ids(i));
         ms::GetRecordReply reply;
         ASSERT_TRUE(node->admin().GetRecord(&context, get, &reply).ok());
+        EXPECT_EQ(reply.record().metadata(0).value(), "memory");
         EXPECT_EQ(reply.record().result().SerializeAsString(),
                   run.result()->results(i).SerializeAsString());
       }

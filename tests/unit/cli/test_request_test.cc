@@ -34,6 +34,20 @@ TEST(TestRequestTest, TakesAPacing) {
   EXPECT_EQ(request->parameters().burst_packets(), 16u);
 }
 
+TEST(TestRequestTest, MetadataIsKeyAndValue) {
+  TestOptions options = Options();
+  options.metadata = {"access=fiber", "note=a=b", "empty="};
+  const auto request = MakeTestRequest(options);
+  ASSERT_TRUE(request.ok()) << request.status();
+  ASSERT_EQ(request->metadata_size(), 3);
+  EXPECT_EQ(request->metadata(1).key(), "note");
+  EXPECT_EQ(request->metadata(1).value(), "a=b");
+  for (const char* wrong : {"access", "=fiber", ""}) {
+    options.metadata = {wrong};
+    EXPECT_NE(MakeTestRequest(options).status().message().find("--metadata"), std::string::npos);
+  }
+}
+
 TEST(TestRequestTest, TakesEveryFlag) {
   TestOptions options = Options();
   options.direction = "up";

@@ -154,6 +154,19 @@ TEST_F(AdmissionTest, Classify) {
   EXPECT_EQ(Grant(request).admission_rule, "site");
 }
 
+TEST_F(AdmissionTest, MetadataIsScreened) {
+  AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+  record::v1::Metadata* entry = request.metadata.Add();
+  entry->set_key("access");
+  for (const char* value : {"me@example.net", "http://example.net", "02:00:00:00:00:01",
+                            "+1 212 555 0100", "192.0.2.7"}) {
+    entry->set_value(value);
+    ExpectRefused(request, "classify", kMetadataRule, "metadata", "leave personal data out");
+  }
+  entry->set_value("fiber");
+  EXPECT_EQ(Grant(request).admission_rule, "site");
+}
+
 TEST_F(AdmissionTest, ParametersMustMakeSense) {
   const struct {
     void (*change)(record::v1::TestParameters*);

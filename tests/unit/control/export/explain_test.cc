@@ -159,9 +159,9 @@ TEST_F(ExplainTest, ShowsHowARecordIsJudged) {
   EXPECT_TRUE(explanation.approved());
   EXPECT_EQ(explanation.export_rule(), "kept");
   EXPECT_EQ(explanation.address_mode(), "ADDRESS_NETBLOCK");
-  EXPECT_EQ(
-      Stages(explanation.trace()),
-      (std::vector<std::string>{"schema", "session", "origin", "decide", "address", "release"}));
+  EXPECT_EQ(Stages(explanation.trace()),
+            (std::vector<std::string>{"schema", "session", "origin", "screening", "decide",
+                                      "address", "release"}));
   EXPECT_TRUE(TableHas("192.0.2.0/24")) << table_;
   EXPECT_TRUE(TableHas("approved by kept")) << table_;
 

@@ -127,6 +127,45 @@ TEST_F(ExportPolicyTest, RefusesWhatIsNotOfAnAdmittedSession) {
   EXPECT_FALSE(policy_.Approve(session, Complete()).ok());
 }
 
+TEST_F(ExportPolicyTest, ScreensAllFreeText) {
+  const struct {
+    void (*change)(Record*);
+    const char* field;
+  } kCases[] = {
+      {[](Record* r) {
+         r->add_metadata()->set_key("contact");
+         r->mutable_metadata(0)->set_value("me@example.net");
+       },
+       "metadata"},
+      {[](Record* r) { r->set_end_reason("call 212-555-0100"); }, "end_reason"},
+      {[](Record* r) { r->set_software("see https://example.net"); }, "software"},
+      {[](Record* r) { r->mutable_result()->set_limit_detail("host 192.0.2.7"); },
+       "result.limit_detail"},
+  };
+  for (const auto& c : kCases) {
+    Record record = Complete();
+    c.change(&record);
+    policy::v1::Trace trace;
+    const auto refused = policy_.Approve(Session("rest"), record, &trace);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << c.field;
+    EXPECT_EQ(trace.steps().rbegin()->stage(), "screening");
+    EXPECT_EQ(trace.steps().rbegin()->field(), c.field);
+  }
+  Record record = Complete();
+  record.add_metadata()->set_key("access");
+  record.mutable_metadata(0)->set_value("fiber");
+  EXPECT_EQ(policy_.Approve(Session("rest"), record)->record().metadata(0).value(), "fiber");
+}
+
+TEST_F(ExportPolicyTest, ARecordIsOfItsSessionsTime) {
+  AdmittedSession session = Session("rest");
+  session.negotiated_unix_ns = 1'000'000'000;
+  EXPECT_TRUE(policy_.Approve(session, Complete()).ok());
+  session.negotiated_unix_ns = 1'000'000'001;
+  EXPECT_NE(policy_.Approve(session, Complete()).status().message().find("negotiated_at"),
+            std::string::npos);
+}
+
 TEST_F(ExportPolicyTest, RefusesIncompleteAndForeignRecords) {
   const struct {
     void (*change)(Record*);
