@@ -32,8 +32,9 @@ def slices(settings: Settings, count: int) -> list[float]:
         with affinity(cpus.helpers):
             ended = subprocess.run([program(CONTROLLER), *map(str, arguments)], capture_output=True, text=True,
                                    timeout=60 + 2 * count * settings.seconds)  # fmt: skip
-    if ended.returncode != 0:
-        raise BenchError(f"bench-counters failed: {ended.stderr.strip()[-300:]}")
+        if ended.returncode != 0:
+            logs = "\n".join(f"{node.name}: {node.dataplane.stderr.strip()[-300:]}" for node in (sender, receiver))
+            raise BenchError(f"bench-counters failed: {ended.stderr.strip()[-300:]}\n{logs}")
     return json.loads(ended.stdout)["packets_per_second"]
 
 
