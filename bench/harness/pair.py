@@ -96,7 +96,7 @@ def run_test(sender: Node, receiver: Node, rate: str, seconds: float, payload: i
         raise BenchError(f"weir test ended with {answer.code}: {answer.text.strip()[-500:]}")
     result = answer.json["results"][0]
     if not result.get("received"):
-        said = {name: result.get(name) for name in ("sent", "unsent", "lost", "sender_port_rejected", "limit_detail")}
+        said = {name: result.get(name) for name in ("sent", "unsent", "lost", "late", "duplicated", "limit_detail")}
         raise BenchError(f"weir test received nothing: {answer.json.get('end_reason')}, {said}")
     return result
 
