@@ -18,6 +18,11 @@ using record::v1::TestParameters;
 
 std::string Seconds(double ns) { return absl::StrFormat("%.6g s", ns / 1e9); }
 
+// A certificate may name a person, and the trace is kept.
+std::string IdentityKind(const std::string& identity) {
+  return identity.starts_with("certificate:") ? "certificate" : identity;
+}
+
 // Enough of a digest to tell two apart; nothing else a client may have put there.
 std::string Shortened(const std::string& digest) {
   constexpr size_t kShown = sizeof("sha256:") - 1 + 12;
@@ -55,8 +60,10 @@ bool Admission::Identify(Attempt* attempt) const {
                  .field = "client_ends.ip",
                  .value = attempt->subject.client.version() == 4 ? "IPv4" : "IPv6",
                  .limit = "one address"});
-  attempt->Note(
-      {.stage = kStage, .rule = "", .field = "identity", .value = attempt->subject.identity});
+  attempt->Note({.stage = kStage,
+                 .rule = "",
+                 .field = "identity",
+                 .value = IdentityKind(attempt->subject.identity)});
   const std::string& digest = attempt->policy->notice_digest();
   if (digest.empty()) return true;
   const Step notice{.stage = kStage,

@@ -409,6 +409,14 @@ TEST_F(AdmissionTest, TheTraceShowsEachStageInOrder) {
   EXPECT_EQ(grant.trace.policy_digest(), admission_.policy()->digest());
 }
 
+TEST_F(AdmissionTest, TheTraceNamesNobody) {
+  AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+  request.identity = "certificate:alice";
+  const std::string trace = Grant(request).trace.DebugString();
+  EXPECT_NE(trace.find("certificate"), std::string::npos);
+  EXPECT_EQ(trace.find("alice"), std::string::npos) << trace;
+}
+
 TEST_F(AdmissionTest, ARefusalEndsItsTrace) {
   AdmissionRequest request = Request({Ask(DOWN, kGbps)});
   request.directions[0].mutable_parameters()->set_duration_ns(20'000'000'000);
