@@ -2,6 +2,7 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,6 +63,7 @@ class PortOpener {
   Status ChooseMac();
   Status ReceiveMulticast();
   rte_mempool* NewPool(uint16_t queue);
+  rte_mempool* NewContiguousPool(const std::string& name, uint32_t packets, uint16_t room);
 
   std::unique_ptr<Port> port_;
   const PortSpec& spec_;
@@ -175,10 +177,39 @@ rte_mempool* PortOpener::NewPool(uint16_t queue) {
   }
   // Not larger than AF_XDP's chunks, which are at most a page, allow.
   const uint32_t room = std::max<uint32_t>(data, 2048) + RTE_PKTMBUF_HEADROOM;
+  const auto mbuf_room = static_cast<uint16_t>(std::min<uint32_t>(room, UINT16_MAX));
   const std::string name = "rx" + std::to_string(port_->index_) + "." + std::to_string(queue);
-  return rte_pktmbuf_pool_create(name.c_str(), packets - 1, kPoolCache, 0,
-                                 static_cast<uint16_t>(std::min<uint32_t>(room, UINT16_MAX)),
+  if (spec_.kind == "af_xdp") return NewContiguousPool(name, packets - 1, mbuf_room);
+  return rte_pktmbuf_pool_create(name.c_str(), packets - 1, kPoolCache, 0, mbuf_room,
                                  port_->socket_id_);
+}
+
+// The AF_XDP driver registers a pool's memory with the kernel as so many objects in a row from the
+// first one on. A pool that leaves gaps at page boundaries, or lies in several pieces, has objects
+// beyond that, and what is sent from one the kernel drops without a word. So: one piece, no gaps.
+rte_mempool* PortOpener::NewContiguousPool(const std::string& name, uint32_t packets,
+                                           uint16_t room) {
+  rte_mempool* pool = rte_mempool_create_empty(name.c_str(), packets, sizeof(rte_mbuf) + room,
+                                               kPoolCache, sizeof(rte_pktmbuf_pool_private),
+                                               port_->socket_id_, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+  if (pool == nullptr) return nullptr;
+  rte_pktmbuf_pool_private about{};
+  about.mbuf_data_room_size = room;
+  rte_errno = 0;
+  if (rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), nullptr) != 0) {
+    rte_mempool_free(pool);
+    return nullptr;
+  }
+  rte_pktmbuf_pool_init(pool, &about);
+  const bool whole =
+      rte_mempool_populate_default(pool) == static_cast<int>(packets) && pool->nb_mem_chunks == 1;
+  if (!whole) {
+    rte_mempool_free(pool);
+    rte_errno = ENOMEM;
+    return nullptr;
+  }
+  rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+  return pool;
 }
 
 Status PortOpener::SetUpQueues() {
