@@ -68,12 +68,19 @@ void AppendRecord(benchmark::State& state) {
         row.admission_rule = "all";
         row.policy_digest = (*policy)->digest();
         row.client_address = "192.0.2.1";
-        auto approved = exporter.Approve({session, "all", row.policy_digest, "", "", "192.0.2.1"},
-                                         MakeRecord(session));
+        control::AdmittedSession admitted;
+        admitted.session_id = session;
+        admitted.admission_rule = "all";
+        admitted.policy_digest = row.policy_digest;
+        admitted.client_address = "192.0.2.1";
+        auto approved = exporter.Approve(admitted, MakeRecord(session));
+        control::SessionEnd end;
+        end.session_id = session;
+        end.state = "exported";
+        end.end_reason = "duration";
+        if (approved.ok()) end.records.push_back(std::move(*approved));
         if (!approved.ok() || !(*store)->BeginSession(row).ok() ||
-            !(*store)
-                 ->FinishSession({session, "exported", "duration", "", {std::move(*approved)}})
-                 .ok()) {
+            !(*store)->FinishSession(end).ok()) {
           state.SkipWithError("append failed");
           break;
         }
