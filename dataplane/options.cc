@@ -23,6 +23,8 @@ Ports: NAME=DEVICE[,key=value...]
   ring: null: pcap:F   for tests: a loop, a sink, a file to write to (rx=F2: one to read)
   ip4=A/len gw4=A ip6=A/len gw6=A   its addresses and gateways
   vlan=N mtu=N mac=M                802.1Q tag, IP packet bytes, MAC address
+  bench=on                          this port is wired to a bench of your own: `weir generate`
+                                    may load it without asking who is at the other end
 
 Examples:
   weir-dataplane --port p0=af_packet:eth1,ip4=192.0.2.10/24,gw4=192.0.2.1

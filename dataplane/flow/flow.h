@@ -33,9 +33,11 @@ struct Flow {
   uint32_t worker = 0;
   bool proof_accepted = false;
   PeerLease lease;
-  uint64_t feedback_ns = 0;
+  uint64_t feedback_ns = 0;  // RX of a bench: when END came.
   uint64_t feedback_received = 0;
-  uint64_t peer_highest = 0;
+  uint64_t peer_highest = 0;  // RX of a bench: the final sequence.
+  uint32_t ends_sent = 0;     // TX of a bench.
+  uint64_t next_end_ns = 0;
 
   // RX.
   std::vector<std::unique_ptr<RxFlow>> rx;  // One for each worker of the port.

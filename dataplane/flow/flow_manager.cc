@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "dataplane/slowpath/destination.h"
+
 namespace weir::dataplane {
 namespace {
 
@@ -21,7 +23,8 @@ bool SameSpec(const FlowSpec& a, const FlowSpec& b) {
          a.peer_slot == b.peer_slot && a.peer_generation == b.peer_generation &&
          a.session_key == b.session_key && a.rate_bps == b.rate_bps &&
          a.duration_ns == b.duration_ns && a.pacing == b.pacing &&
-         a.burst_packets == b.burst_packets;
+         a.burst_packets == b.burst_packets && a.bench == b.bench &&
+         a.next_hop_mac == b.next_hop_mac;
 }
 
 }  // namespace
@@ -88,7 +91,9 @@ Result<const Flow*> FlowManager::Program(const v1::FlowSpec& message) {
                           .mtu = port->mtu(),
                           .link_bps = port->link_bps(),
                           .ip4 = port->address4(),
-                          .ip6 = port->address6()};
+                          .ip6 = port->address6(),
+                          .bench = port->spec().bench,
+                          .isolated = port->spec().is_isolated()};
   Result<FlowSpec> spec = MakeFlowSpec(message, env_.segment.header().slots, limits);
   if (!spec.ok()) return spec.error();
 
@@ -102,7 +107,9 @@ Result<const Flow*> FlowManager::Program(const v1::FlowSpec& message) {
     return Error{v1::ALREADY_EXISTS, "spec.local.udp_port",
                  "another flow has the same addresses and ports; choose another local port"};
   }
-  if (Result<IpAddress> hop = port->NextHop(spec->remote.ip); !hop.ok()) {
+  // A bench's sink sends nothing, and its sender may know the way already.
+  const bool routed = !spec->bench || (spec->is_tx() && !spec->next_hop_mac.has_value());
+  if (Result<IpAddress> hop = port->NextHop(spec->remote.ip); routed && !hop.ok()) {
     return Error{hop.error().code, "spec.remote.ip", hop.error().message};
   }
 
@@ -114,7 +121,7 @@ Result<const Flow*> FlowManager::Program(const v1::FlowSpec& message) {
     if (Status attached = AttachReceivers(flow); !attached.ok()) return attached.error();
   }
   // Asks for the neighbour at once, so that it is known when it is needed.
-  (void)env_.slow_path.neighbours().Resolve(*port, flow.spec.remote.ip);
+  if (routed) (void)env_.slow_path.neighbours().Resolve(*port, flow.spec.remote.ip);
   tuples_.insert(TupleOf(flow.spec));
   ++live_flows_;
   const uint32_t slot = flow.spec.slot;
@@ -175,10 +182,10 @@ Result<const Flow*> FlowManager::Arm(uint32_t slot, uint32_t generation) {
   if (flow.state != v1::PROVEN) {
     return Error{v1::FAILED_PRECONDITION, "slot",
                  SlotName(slot, generation) + " is in state " + v1::FlowState_Name(flow.state) +
-                     "; only a flow whose target has proven its address (PROVEN) can be armed"};
+                     "; only a flow whose target has proven its address (PROVEN) can be armed, or "
+                     "a bench flow on a port that was started with bench=on"};
   }
-  Result<std::optional<rte_ether_addr>> mac =
-      env_.slow_path.neighbours().Resolve(*flow.port, flow.spec.remote.ip);
+  Result<std::optional<rte_ether_addr>> mac = Destination(env_.slow_path.neighbours(), flow);
   if (!mac.ok()) return mac.error();
   if (!mac->has_value()) {
     return Error{v1::FAILED_PRECONDITION, "slot", "the neighbour's address is not known yet"};
@@ -254,6 +261,7 @@ void FlowManager::TryFinish(Flow& flow, uint64_t now_ns) {
     return receiver->final_published.load(std::memory_order_acquire);
   });
   if (!tx_final || !rx_final) return;
+  if (flow.spec.bench && flow.tx != nullptr && !EndAnnounced(flow, now_ns)) return;
   if (flow.reason == v1::END_NONE || flow.reason == v1::END_STOPPED) {
     if (flow.tx != nullptr) flow.reason = flow.tx->reason();
   }
@@ -278,10 +286,14 @@ void FlowManager::SetState(Flow& flow, v1::FlowState state) {
 void FlowManager::HandleFrame(const Port& port, const rte_mbuf* frame, uint64_t now_ns) {
   const std::optional<SignalFrame> signal = ParseSignal(frame, port.spec().vlan);
   if (!signal.has_value()) return;
+  if (signal->generation == wire::kBenchGeneration) {
+    HandleBenchSignal(port, *signal, now_ns);
+    return;
+  }
   Result<Flow*> found = Find(signal->slot, signal->generation);
   if (!found.ok()) return;
   Flow& flow = **found;
-  if (flow.port != &port || flow.finished() || flow.ending) return;
+  if (flow.port != &port || flow.finished() || flow.ending || flow.spec.bench) return;
 
   switch (signal->type) {
     case wire::SignalType::kHello:
@@ -313,7 +325,44 @@ void FlowManager::HandleFrame(const Port& port, const rte_mbuf* frame, uint64_t 
         SetState(flow, v1::RUNNING);
       }
       break;
+    case wire::SignalType::kEnd:
+      break;
   }
+}
+
+// Its sender knows a sink's slot, not its generation.
+void FlowManager::HandleBenchSignal(const Port& port, const SignalFrame& signal, uint64_t now_ns) {
+  const auto found = flows_.find(signal.slot);
+  if (found == flows_.end()) return;
+  Flow& flow = found->second;
+  if (!flow.spec.bench || flow.spec.is_tx() || flow.port != &port) return;
+  if (flow.finished() || flow.ending) return;
+  const bool accepted =
+      signal.type == wire::SignalType::kBeacon
+          ? signals_.AcceptBeacon(flow, signal, env_.clock.NowNs())
+          : signal.type == wire::SignalType::kEnd && signals_.AcceptEnd(flow, signal, now_ns);
+  if (!accepted) return;
+  if (flow.state != v1::RUNNING) {
+    SetState(flow, v1::RUNNING);
+  } else if (signal.type == wire::SignalType::kEnd) {
+    PublishStatus(flow);
+  }
+}
+
+uint64_t FlowManager::PacketsSent(const Flow& flow) const {
+  shm::TxCounters sent{};
+  (void)env_.segment.tx(flow.spec.slot).cell.Load(&sent);
+  return sent.generation == flow.spec.generation ? sent.packets : 0;
+}
+
+// True once the sink was told so often that it will have heard, or cannot be reached.
+bool FlowManager::EndAnnounced(Flow& flow, uint64_t now_ns) {
+  if (now_ns < flow.next_end_ns) return false;
+  if (flow.ends_sent == wire::kEndRepeats) return true;
+  flow.next_end_ns = now_ns + wire::kEndIntervalNs;
+  ++flow.ends_sent;
+  (void)signals_.SendEnd(flow, PacketsSent(flow));
+  return false;
 }
 
 void FlowManager::Tick(uint64_t now_ns) {
@@ -332,8 +381,11 @@ void FlowManager::TickFlow(Flow& flow, uint64_t now_ns) {
   }
   const bool set_up = flow.spec.is_tx() ? flow.armed_ns != 0 : flow.state == v1::RUNNING;
   if (!set_up && now_ns > flow.programmed_ns + flow.spec.setup_timeout_ns) {
-    const bool proven = flow.state == v1::PROVEN;
-    End(flow, proven ? v1::END_SETUP_TIMEOUT : v1::END_PROOF_TIMEOUT);
+    v1::EndReason reason = flow.state == v1::PROVEN ? v1::END_SETUP_TIMEOUT : v1::END_PROOF_TIMEOUT;
+    if (flow.spec.bench && flow.state == v1::PROGRAMMED) {
+      reason = flow.spec.is_tx() ? v1::END_NEIGHBOUR_UNREACHABLE : v1::END_SETUP_TIMEOUT;
+    }
+    End(flow, reason);
     return;
   }
   if (flow.spec.is_tx()) {
@@ -347,11 +399,12 @@ void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
   if (flow.tx == nullptr) {
     if (flow.state != v1::PROGRAMMED) return;
     // Proven takes both: the proof, and a neighbour to send to. It is asked for until then.
-    Result<std::optional<rte_ether_addr>> mac =
-        env_.slow_path.neighbours().Resolve(*flow.port, flow.spec.remote.ip);
-    if (flow.proof_accepted && mac.ok() && mac->has_value()) {
-      env_.slow_path.neighbours().Pin(*flow.port, flow.spec.remote.ip);
-      flow.pinned = true;
+    Result<std::optional<rte_ether_addr>> mac = Destination(env_.slow_path.neighbours(), flow);
+    if ((flow.proof_accepted || flow.spec.bench) && mac.ok() && mac->has_value()) {
+      if (!flow.spec.next_hop_mac.has_value()) {
+        env_.slow_path.neighbours().Pin(*flow.port, flow.spec.remote.ip);
+        flow.pinned = true;
+      }
       SetState(flow, v1::PROVEN);
     }
     return;
@@ -362,10 +415,13 @@ void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
     TryFinish(flow, now_ns);
     return;
   }
-  const PeerLease::Phase phase = flow.lease.Tick(now_ns);
+  // Nobody gives feedback on a bench: the control lease, the caps and the duration hold there.
+  const PeerLease::Phase phase =
+      flow.spec.bench ? PeerLease::Phase::kHeld : flow.lease.Tick(now_ns);
   TxGate& gate = flow.tx->gate;
   gate.rate_shift.store(flow.lease.rate_shift(), std::memory_order_relaxed);
-  const uint64_t until = std::min(flow.lease.load_until_ns(), control_lease_ns_);
+  const uint64_t until =
+      flow.spec.bench ? control_lease_ns_ : std::min(flow.lease.load_until_ns(), control_lease_ns_);
   gate.allow_until_tsc.store(until > now_ns ? ReadTsc() + env_.clock.CyclesOf(until - now_ns) : 0,
                              std::memory_order_relaxed);
 
@@ -378,14 +434,12 @@ void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
     SetState(flow, paused ? v1::PAUSED : v1::RUNNING);
   }
   if (flow.lease.BeaconDue(now_ns)) {
-    shm::TxCounters sent{};
-    (void)env_.segment.tx(flow.spec.slot).cell.Load(&sent);
-    const bool ours = sent.generation == flow.spec.generation;
-    (void)signals_.SendBeacon(flow, ours ? sent.packets : 0, now_ns, env_.clock.NowNs());
+    (void)signals_.SendBeacon(flow, PacketsSent(flow), now_ns, env_.clock.NowNs());
   }
 }
 
 void FlowManager::TickRx(Flow& flow, uint64_t now_ns) {
+  if (flow.spec.bench) return;  // It asks for nothing and promises nothing.
   if (flow.state == v1::RUNNING) {
     if (now_ns < flow.next_feedback_ns) return;
     flow.next_feedback_ns = now_ns + wire::kFeedbackIntervalNs;

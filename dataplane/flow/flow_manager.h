@@ -83,6 +83,9 @@ class FlowManager {
   void SetState(Flow& flow, v1::FlowState state);
   void End(Flow& flow, v1::EndReason reason);
   void TryFinish(Flow& flow, uint64_t now_ns);
+  void HandleBenchSignal(const Port& port, const SignalFrame& signal, uint64_t now_ns);
+  bool EndAnnounced(Flow& flow, uint64_t now_ns);
+  uint64_t PacketsSent(const Flow& flow) const;
   void TickFlow(Flow& flow, uint64_t now_ns);
   void TickTx(Flow& flow, uint64_t now_ns);
   void TickRx(Flow& flow, uint64_t now_ns);

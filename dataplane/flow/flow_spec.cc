@@ -10,6 +10,8 @@ namespace {
 
 constexpr uint64_t kDefaultSetupTimeoutNs = 10'000'000'000;
 constexpr uint32_t kDefaultHelloAttempts = 50;
+// No worker sends more: a cap above it needs no pacing.
+constexpr uint64_t kMostPacketsPerSecond = 1'000'000'000;
 
 Error Invalid(std::string field, std::string message) {
   return {v1::INVALID_ARGUMENT, "spec." + std::move(field), std::move(message)};
@@ -104,6 +106,10 @@ Status CheckLoad(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec)
   spec->rate_max = in.rate_max();
   spec->rate_bps = in.rate_max() ? cap_rate : in.rate_bps();
   if (cap_rate != 0) spec->rate_bps = std::min(spec->rate_bps, cap_rate);
+  uint64_t largest = 0;
+  for (const FrameSize& size : spec->sizes) largest = std::max<uint64_t>(largest, size.udp_payload);
+  largest += spec->ip_header_bytes() + kUdpHeaderBytes;
+  if (in.rate_max() && spec->rate_bps / (largest * 8) >= kMostPacketsPerSecond) spec->rate_bps = 0;
   spec->duration_ns = in.duration_ns();
   if (in.cap_duration_ns() != 0) {
     spec->duration_ns = std::min(spec->duration_ns, in.cap_duration_ns());
@@ -111,6 +117,32 @@ Status CheckLoad(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec)
   spec->cap_bytes = in.cap_bytes() != 0 ? in.cap_bytes() : UINT64_MAX;
   spec->packet_limit = in.packets();
   return CheckPacing(in, spec);
+}
+
+// Whether a flow may do without a proof is not for the controller to say: the port must have been
+// opened for it.
+Status CheckBench(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec) {
+  if (!in.has_bench()) return Ok{};
+  if (!port.bench) {
+    return Error{v1::FAILED_PRECONDITION, "spec.bench",
+                 "port '" + port.name +
+                     "' may not be loaded without an address proof; if it is wired to a bench of "
+                     "your own, start weir-dataplane with bench=on in its --port"};
+  }
+  spec->bench = true;
+  const std::string& mac = in.bench().destination_mac();
+  if (mac.empty()) return Ok{};
+  MacBytes bytes{};
+  if (!CopyBytes(mac, &bytes) || bytes == MacBytes{}) {
+    return Invalid("bench.destination_mac", "must have 6 bytes, not all zero, or none");
+  }
+  if ((bytes[0] & 1) != 0 && !port.isolated) {
+    return Invalid("bench.destination_mac",
+                   "a group address would load every host of the network behind port '" +
+                       port.name + "'; name one host's, or use a null: or ring: port");
+  }
+  spec->next_hop_mac = bytes;
+  return Ok{};
 }
 
 }  // namespace
@@ -153,6 +185,7 @@ Result<FlowSpec> MakeFlowSpec(const v1::FlowSpec& in, uint32_t slots, const Port
       in.peer_proof_attempts() != 0 ? in.peer_proof_attempts() : kDefaultHelloAttempts;
 
   if (Status status = CheckEndpoints(in, port, &spec); !status.ok()) return status.error();
+  if (Status status = CheckBench(in, port, &spec); !status.ok()) return status.error();
   if (spec.is_tx()) {
     if (Status status = CheckSizes(in, port, &spec); !status.ok()) return status.error();
     if (Status status = CheckLoad(in, port, &spec); !status.ok()) return status.error();

@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "dataplane/port/ip_address.h"
+#include "dataplane/port/port_spec.h"
 #include "dataplane/result.h"
 #include "dataplane/v1/dataplane.pb.h"
 #include "wire/signal_packet.h"
@@ -33,6 +35,8 @@ struct PortLimits {
   uint64_t link_bps = 0;  // 0: unknown, no limit from it.
   IpAddress ip4;          // No address: the port has none of that family.
   IpAddress ip6;
+  bool bench = false;     // Flows may be armed without a proof.
+  bool isolated = false;  // No network is behind it.
 };
 
 struct FlowSpec {
@@ -50,6 +54,9 @@ struct FlowSpec {
   std::array<uint8_t, wire::kSessionKeyBytes> session_key{};
   uint8_t dscp = 0;
   uint64_t setup_timeout_ns = 0;
+  // Of a bench (proto/README.md section 5.5): no proof, no peer lease.
+  bool bench = false;
+  std::optional<MacBytes> next_hop_mac;  // TX of a bench: instead of the neighbour's.
 
   // TX. Rates are IP-layer bit/s; 0: as fast as the port takes it.
   uint64_t rate_bps = 0;

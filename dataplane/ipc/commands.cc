@@ -131,6 +131,7 @@ v1::Response Commands::Ports(uint64_t request_id) const {
     info->set_rx_queues(port->rx_queue_count());
     info->set_tx_queues(port->tx_queue_count());
     info->set_index(port->index());
+    info->set_bench(spec.bench);
   }
   return response;
 }

@@ -35,7 +35,8 @@ const std::vector<Kind>& Kinds() {
   return kinds;
 }
 
-constexpr std::string_view kCommonKeys[] = {"ip4", "gw4", "ip6", "gw6", "vlan", "mtu", "mac"};
+constexpr std::string_view kCommonKeys[] = {"ip4",  "gw4", "ip6", "gw6",
+                                            "vlan", "mtu", "mac", "bench"};
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> out;
@@ -168,6 +169,11 @@ Status Parser::ParseKey(std::string_view key, std::string_view value) {
   if (key == "ip4" || key == "ip6") return ParseAddress(key, value);
   if (key == "gw4" || key == "gw6") return ParseGateway(key, value);
   if (key == "mac") return ParseMac(value);
+  if (key == "bench") {
+    if (value != "on" && value != "off") return Bad(key, "must be on or off");
+    spec_.bench = value == "on";
+    return Ok{};
+  }
   uint32_t number = 0;
   if (key == "vlan") {
     if (!ParseNumber(value, 1, 4094, &number)) return Bad(key, "must be 1 to 4094");

@@ -38,6 +38,9 @@ struct PortSpec {
   uint16_t vlan = 0;            // 802.1Q VLAN id; 0: untagged.
   uint16_t mtu = 0;             // IP packet bytes; 0: the device's own.
   std::optional<MacBytes> mac;  // Instead of the device's own.
+  // Wired to a bench: flows may be armed without an address proof. Decided here, by who starts
+  // the dataplane, and by nothing that comes later.
+  bool bench = false;
   // Keys of this kind of device alone: af_xdp queues, memif role and id, pcap rx.
   std::map<std::string, std::string> options;
 
@@ -50,6 +53,8 @@ struct PortSpec {
 
   // Backed by a kernel network interface called `argument`.
   bool is_kernel_interface() const { return kind == "af_packet" || kind == "af_xdp"; }
+  // No network is behind it: what it is given goes nowhere, or comes back.
+  bool is_isolated() const { return kind == "null" || kind == "ring"; }
 };
 
 // Error.field is "--port" or "--port NAME.key".

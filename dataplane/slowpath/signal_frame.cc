@@ -19,7 +19,7 @@ std::optional<SignalFrame> ParseSignal(const rte_mbuf* frame, uint16_t vlan) {
   const auto* header = reinterpret_cast<const wire::SignalHeader*>(begin);
   if (header->version != wire::kSignalVersion ||
       header->type < static_cast<uint8_t>(wire::SignalType::kHello) ||
-      header->type > static_cast<uint8_t>(wire::SignalType::kFeedback)) {
+      header->type > static_cast<uint8_t>(wire::SignalType::kEnd)) {
     return std::nullopt;
   }
   return SignalFrame{

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/slowpath/destination.h"
+
 namespace weir::dataplane {
 namespace {
 
@@ -31,8 +33,7 @@ bool FromPeer(const Flow& flow, const SignalFrame& frame) {
 }  // namespace
 
 bool Signals::Send(const Flow& flow, std::span<const uint8_t> payload) {
-  Result<std::optional<rte_ether_addr>> mac =
-      slow_path_.neighbours().Resolve(*flow.port, flow.spec.remote.ip);
+  Result<std::optional<rte_ether_addr>> mac = Destination(slow_path_.neighbours(), flow);
   if (!mac.ok() || !mac->has_value()) return false;
   return slow_path_.SendUdp(*flow.port, MessageFor(flow.spec, **mac, payload));
 }
@@ -67,6 +68,16 @@ bool Signals::SendBeacon(Flow& flow, uint64_t next_sequence, uint64_t now_ns, ui
   if (!Send(flow, Bytes(packet))) return false;
   flow.lease.RememberNonce(nonce, now_ns);
   return true;
+}
+
+bool Signals::SendEnd(const Flow& flow, uint64_t final_sequence) {
+  wire::EndPacket packet{};
+  packet.header = MakeSignalHeader(wire::SignalType::kEnd, flow.spec);
+  packet.final_sequence = final_sequence;
+  const Mac mac =
+      ComputeMac(flow.spec.session_key, Bytes(packet).first(offsetof(wire::EndPacket, mac)));
+  std::copy(mac.begin(), mac.end(), packet.mac);
+  return Send(flow, Bytes(packet));
 }
 
 void Signals::AnswerHello(const Flow& flow, const SignalFrame& frame, uint64_t now_ns) {
@@ -149,6 +160,17 @@ bool Signals::AcceptBeacon(Flow& flow, const SignalFrame& frame, uint64_t wall_n
   for (const auto& receiver : flow.rx) {
     receiver->clock_offset.store(offset, std::memory_order_relaxed);
   }
+  return true;
+}
+
+bool Signals::AcceptEnd(Flow& flow, const SignalFrame& frame, uint64_t now_ns) {
+  const auto* packet = frame.As<wire::EndPacket>();
+  if (packet == nullptr || !FromPeer(flow, frame)) return false;
+  const Mac expected =
+      ComputeMac(flow.spec.session_key, Bytes(*packet).first(offsetof(wire::EndPacket, mac)));
+  if (!MacEquals(expected, packet->mac)) return false;
+  flow.peer_highest = packet->final_sequence;
+  flow.feedback_ns = now_ns;
   return true;
 }
 

@@ -1,5 +1,5 @@
 // Sends and judges signals: the address proof, beacons and feedback of proto/README.md
-// sections 5.2 to 5.4. Decides nothing about a flow's life; that is the flow manager's.
+// sections 5.2 to 5.5. Decides nothing about a flow's life; that is the flow manager's.
 #ifndef WEIR_DATAPLANE_SLOWPATH_SIGNALS_H_
 #define WEIR_DATAPLANE_SLOWPATH_SIGNALS_H_
 
@@ -35,6 +35,8 @@ class Signals {
   bool SendFeedback(Flow& flow, uint64_t received, uint64_t highest_sequence);
   // TX end.
   bool SendBeacon(Flow& flow, uint64_t next_sequence, uint64_t now_ns, uint64_t wall_ns);
+  // Of a bench: how many packets there were.
+  bool SendEnd(const Flow& flow, uint64_t final_sequence);
 
   // TX end: a HELLO is answered with a CHALLENGE or with silence.
   void AnswerHello(const Flow& flow, const SignalFrame& frame, uint64_t now_ns);
@@ -46,6 +48,8 @@ class Signals {
   bool AnswerChallenge(const Flow& flow, const SignalFrame& frame);
   // RX end: notes nonce and clock offset.
   bool AcceptBeacon(Flow& flow, const SignalFrame& frame, uint64_t wall_ns);
+  // RX end of a bench: notes the final sequence.
+  bool AcceptEnd(Flow& flow, const SignalFrame& frame, uint64_t now_ns);
 
   const Counters& counters() const { return counters_; }
 

@@ -53,10 +53,11 @@ struct FlowStatus {
   uint64_t proven_ns;
   uint64_t armed_ns;
   uint64_t ended_ns;
-  uint64_t feedback_ns;        // TX: last valid feedback.
+  uint64_t feedback_ns;        // TX: last valid feedback. RX of a bench: when END came.
   uint64_t feedback_received;  // TX: distinct packets the receiver had by then.
-  uint64_t peer_highest;       // TX: highest sequence plus one the receiver had by then.
-  uint64_t pauses;             // TX: times the load went to zero for want of feedback.
+  // TX: highest sequence plus one the receiver had by then. RX of a bench: END's final sequence.
+  uint64_t peer_highest;
+  uint64_t pauses;  // TX: times the load went to zero for want of feedback.
 };
 
 // Writer: the worker that owns the flow.

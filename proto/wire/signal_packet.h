@@ -1,5 +1,5 @@
 // Signals between two dataplanes: address proof and peer lease (proto/README.md sections 5.2
-// to 5.4). They travel on the load's own 5-tuple and are told from test packets by their
+// to 5.5). They travel on the load's own 5-tuple and are told from test packets by their
 // first three bytes, the slot that never names a flow.
 #ifndef WEIR_PROTO_WIRE_SIGNAL_PACKET_H_
 #define WEIR_PROTO_WIRE_SIGNAL_PACKET_H_
@@ -22,6 +22,7 @@ enum class SignalType : uint8_t {
   kProof = 3,      // Receiver -> sender.
   kBeacon = 4,     // Sender -> receiver, every 50 ms: a fresh nonce, the full-width time.
   kFeedback = 5,   // Receiver -> sender, every 10 ms: renews the peer lease.
+  kEnd = 6,        // Bench, sender -> receiver: how many packets there were.
 };
 
 // Common to all signals.
@@ -76,6 +77,18 @@ struct [[gnu::packed]] FeedbackPacket {
 };
 static_assert(sizeof(FeedbackPacket) == 64);
 
+// Of a bench flow (section 5.5), when it has ended.
+struct [[gnu::packed]] EndPacket {
+  SignalHeader header;
+  uint8_t reserved[4];
+  Be64 final_sequence;     // Next unused sequence number: packets sent.
+  uint8_t mac[kMacBytes];  // The bytes before it, under the session key.
+};
+static_assert(sizeof(EndPacket) == 40);
+
+// Stands for the generation of a bench's receiving end, which its sender cannot know.
+inline constexpr uint32_t kBenchGeneration = 0xFFFFFFFF;
+
 // What the challenge's MAC is taken over. Addresses are 16 bytes, IPv4 as v4-mapped.
 struct [[gnu::packed]] ChallengeInput {
   char label[8] = {'w', 'e', 'i', 'r', '-', 'c', 'h', '1'};
@@ -107,6 +120,9 @@ inline constexpr uint64_t kPeerLeaseNs = 250'000'000;
 inline constexpr uint64_t kFirstFeedbackNs = 2'000'000'000;
 inline constexpr uint64_t kProbeIntervalNs = 100'000'000;
 inline constexpr uint64_t kProbeTimeNs = 2'000'000'000;
+// Section 5.5: an END is sent so often, so far apart.
+inline constexpr uint32_t kEndRepeats = 5;
+inline constexpr uint64_t kEndIntervalNs = 20'000'000;
 
 constexpr void SetSlot(uint8_t (&field)[3], uint32_t slot) {
   field[0] = static_cast<uint8_t>(slot >> 16);

@@ -234,7 +234,23 @@ TEST_F(CommandProtocolTest, AnUnprovenFlowCannotBeArmed) {
   const auto response = controller.Call(Arm(1));
   ASSERT_TRUE(response.has_value());
   EXPECT_EQ(response->status().code(), dp::FAILED_PRECONDITION);
+  EXPECT_NE(response->status().message().find("bench=on"), std::string::npos);
   EXPECT_EQ(controller.Call(Arm(2))->status().code(), dp::NOT_FOUND);
+}
+
+// Whether a flow may do without a proof is not for the controller to say.
+TEST_F(CommandProtocolTest, ABenchFlowIsRefusedOnAPortThatWasNotOpenedForIt) {
+  Controller controller(socket_);
+  ASSERT_EQ(controller.Hello()->status().code(), dp::OK);
+  dp::Request request = Program(1, dp::TX);
+  request.mutable_program_flow()->mutable_spec()->mutable_bench()->set_destination_mac(
+      std::string("\x02\0\0\0\0\x02", 6));
+  const auto response = controller.Call(request);
+  ASSERT_TRUE(response.has_value());
+  EXPECT_EQ(response->status().code(), dp::FAILED_PRECONDITION);
+  EXPECT_EQ(response->status().field(), "spec.bench");
+  EXPECT_NE(response->status().message().find("bench=on"), std::string::npos);
+  EXPECT_EQ(controller.Call(Arm(1))->status().code(), dp::NOT_FOUND);
 }
 
 TEST_F(CommandProtocolTest, ABadFieldIsNamed) {

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <thread>
 
 #include "tests/loopback/node.h"
+#include "wire/signal_packet.h"
 
 namespace weir::test {
 namespace {
@@ -211,6 +213,54 @@ TEST(Flow, ReceiverMeasuresOneWayDelayOnOneClock) {
   EXPECT_GT(received.delay_min_ns, -20'000);  // Two readings of one clock agree to within that.
   EXPECT_LT(received.delay_min_ns, 5'000'000);
   EXPECT_GE(received.delay_max_ns, received.delay_min_ns);
+}
+
+// A bench flow at either end of a pair: nobody asks, nobody answers.
+void ProgramBench(NodePair& pair, uint32_t slot, v1::FlowSpec load) {
+  v1::FlowSpec tx = NodePair::SenderSpec(slot, false, std::move(load));
+  tx.mutable_bench();
+  tx.set_peer_generation(wire::kBenchGeneration);
+  v1::FlowSpec rx = NodePair::ReceiverSpec(slot, false);
+  rx.mutable_bench();
+  rx.set_peer_generation(wire::kBenchGeneration);
+  const auto sink = pair.receiver().client().ProgramFlow(rx);
+  ASSERT_TRUE(sink.ok()) << sink.status();
+  const auto generator = pair.sender().client().ProgramFlow(tx);
+  ASSERT_TRUE(generator.ok()) << generator.status();
+}
+
+TEST(BenchFlow, IsArmedWithoutAProofAndItsSinkHearsTheFinalSequence) {
+  NodePair pair(",bench=on");
+  v1::FlowSpec load = Load(50 * kMbit, 18, 60'000);
+  load.set_packets(20'000);
+  ProgramBench(pair, 1, load);
+  pair.Arm(1);
+  pair.Finish(1);
+  ExpectNothingLost(pair, 1);
+  EXPECT_EQ(pair.sent(1).packets, 20'000u);
+  const auto status = pair.receiver().segment().Status(NodePair::ReceiverSlot(1).slot);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_NE(status->feedback_ns, 0u);
+  EXPECT_EQ(status->peer_highest, 20'000u);
+  EXPECT_EQ(pair.received(1).delay_base_ns, 0);  // Its beacons told the clock.
+}
+
+TEST(BenchFlow, KeepsTheControlLease) {
+  NodePair pair(",bench=on");
+  ProgramBench(pair, 1, Load(5 * kMbit, 500, 60'000));
+  pair.Arm(1);
+  // The counters stay readable without a controller.
+  const auto segment = pair.sender().client().connection()->segment;
+  pair.sender().LoseController();
+  std::optional<shm::FlowStatus> status;
+  for (int i = 0; i < 1000 && (!status.has_value() || status->state != v1::FINISHED); ++i) {
+    std::this_thread::sleep_for(10ms);
+    status = segment->Status(1);
+  }
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(status->state, v1::FINISHED);
+  EXPECT_EQ(status->reason, v1::END_CONTROL_LEASE);
+  EXPECT_GT(segment->Tx(1)->packets, 0u);
 }
 
 }  // namespace

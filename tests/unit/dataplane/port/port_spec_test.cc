@@ -8,7 +8,7 @@ namespace {
 TEST(PortSpec, ReadsEveryKey) {
   const auto spec = ParsePortSpec(
       "p0=af_packet:eth1,ip4=192.0.2.1/24,gw4=192.0.2.254,ip6=2001:db8::1/64,gw6=fe80::1,vlan=42,"
-      "mtu=9000,mac=02:00:00:00:00:0a");
+      "mtu=9000,mac=02:00:00:00:00:0a,bench=on");
   ASSERT_TRUE(spec.ok()) << spec.error().message;
   const PortSpec& s = spec.value();
   EXPECT_EQ(s.name, "p0");
@@ -23,6 +23,9 @@ TEST(PortSpec, ReadsEveryKey) {
   EXPECT_EQ(s.vlan, 42);
   EXPECT_EQ(s.mtu, 9000);
   EXPECT_EQ((*s.mac)[5], 10);
+  EXPECT_TRUE(s.bench);
+  EXPECT_FALSE(ParsePortSpec("p0=null:").value().bench);
+  EXPECT_FALSE(ParsePortSpec("p0=null:,bench=off").value().bench);
 }
 
 TEST(PortSpec, ReadsEveryDevice) {
@@ -56,6 +59,7 @@ TEST_P(BadPortSpec, NamesFieldAndRule) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadPortSpec,
     ::testing::Values(
+        BadSpec{"p=null:,bench=yes", "--port p.bench", "on or off"},
         BadSpec{"", "--port", "NAME=DEVICE"}, BadSpec{"eth1", "--port", "NAME=DEVICE"},
         BadSpec{"=ring:", "--port", "1 to 32"}, BadSpec{"a b=ring:", "--port", "1 to 32"},
         BadSpec{"p=", "--port p", "unknown device"},
