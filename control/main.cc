@@ -24,6 +24,7 @@
 #include "control/admission/policy_reloader.h"
 #include "control/api/grpc_remote.h"
 #include "control/api/server.h"
+#include "control/collector/calibration.h"
 #include "control/config/config.h"
 #include "control/export/explain.h"
 #include "control/metrics/http_server.h"
@@ -122,6 +123,7 @@ int Serve(const Arguments& arguments) {
   }
   Admission admission(std::move(options), *policy);
   Metrics metrics(WEIR_VERSION);
+  CalibrationStore calibration(config->calibration_file());
   absl::StatusOr<std::unique_ptr<Store>> store =
       Store::Open({.path = config->store(), .max_bytes = config->store_max_bytes()});
   if (!store.ok()) {
@@ -136,6 +138,7 @@ int Serve(const Arguments& arguments) {
   node.admission = &admission;
   node.store = store->get();
   node.metrics = &metrics;
+  node.calibration = &calibration;
   node.connect_remote = MakeConnectRemote(config->client());
   SessionManager manager(std::move(node), config->dataplane_socket());
 

@@ -22,11 +22,14 @@ inline constexpr char kMaxSessionsRule[] = "max_sessions";
 inline constexpr char kDrainingRule[] = "draining";
 inline constexpr char kStoreFullRule[] = "store_full";
 inline constexpr char kTrackedUseRule[] = "tracked_use";  // Quotas count as much as they can.
+inline constexpr char kLabOnlyRule[] = "lab_only";        // A command for a bench of one's own.
+inline constexpr char kBenchPortRule[] = "bench_port";    // The port was not opened for that.
 
-inline constexpr std::array<std::string_view, 14> kBuiltInRules{
-    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,    kNoticeRule,
-    kPortRule,        kMtuRule,         kLinkRateRule,    kLinkBudgetRule, kMaxSessionsRule,
-    kDrainingRule,    kStoreFullRule,   kTrackedUseRule,  kMetadataRule};
+inline constexpr std::array<std::string_view, 16> kBuiltInRules{
+    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,
+    kNoticeRule,      kPortRule,        kMtuRule,         kLinkRateRule,
+    kLinkBudgetRule,  kMaxSessionsRule, kDrainingRule,    kStoreFullRule,
+    kTrackedUseRule,  kMetadataRule,    kLabOnlyRule,     kBenchPortRule};
 
 }  // namespace weir::control
 

@@ -15,10 +15,13 @@
 
 namespace weir::control {
 
+// Who asks over this node's own admin socket (bench runs).
+inline constexpr char kOperatorIdentity[] = "operator";
+
 // What admission rules are matched against.
 struct AdmissionSubject {
   IpAddress client;
-  std::string identity;  // "anonymous" or "certificate:<CN>".
+  std::string identity;  // "anonymous", "certificate:<CN>" or kOperatorIdentity.
   std::string experiment;
   std::string purpose;
   std::vector<std::string> directions;  // "down", "up".

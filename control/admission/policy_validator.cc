@@ -117,9 +117,10 @@ class Validator {
           identity.starts_with(kCertificate) && identity.size() > sizeof(kCertificate) - 1;
       const bool token =
           identity.starts_with(kToken) && IsLabel(identity.substr(sizeof(kToken) - 1));
-      if (identity != "anonymous" && !certificate && !token) {
+      if (identity != "anonymous" && identity != kOperatorIdentity && !certificate && !token) {
         fault("match.identity: \"", identity,
-              "\"; allowed: \"anonymous\", \"certificate:<common name>\", \"token:<experiment>\"");
+              "\"; allowed: \"anonymous\", \"operator\", \"certificate:<common name>\", "
+              "\"token:<experiment>\"");
       }
     }
     for (const std::string& direction : rule.match().direction()) {

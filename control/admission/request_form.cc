@@ -67,6 +67,10 @@ std::optional<FormFault> FindFormFault(const record::v1::TestParameters& paramet
     return FormFault{"streams",
                      absl::StrCat("from 1 to ", kMaxStreams, ", not ", parameters.streams())};
   }
+  if (parameters.packets() != 0 && parameters.packets() < parameters.streams()) {
+    return FormFault{"packets", absl::StrCat("at least one for each of the ", parameters.streams(),
+                                             " streams, not ", parameters.packets())};
+  }
   if (parameters.dscp() > 63) {
     return FormFault{"dscp", absl::StrCat("from 0 to 63, not ", parameters.dscp())};
   }

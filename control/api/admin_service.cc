@@ -2,6 +2,7 @@
 
 #include <absl/strings/escaping.h>
 
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -26,14 +27,18 @@ class TestStream final : public grpc::ServerWriteReactor<ms::RunTestUpdate> {
  public:
   using Box = Outbox<ms::RunTestUpdate>;
 
-  TestStream(SessionManager* manager, const ms::RunTestRequest& request)
+  // Begins the test, of whichever kind.
+  using Starter = std::function<absl::StatusOr<std::shared_ptr<LocalTest>>(
+      LocalTest::Sink sink, std::function<void()> done)>;
+
+  explicit TestStream(const Starter& start)
       : outbox_(std::make_shared<Box>(
             Box::Stream{.write = [this](const ms::RunTestUpdate* update) { StartWrite(update); },
                         .finish = [this] { Finish(grpc::Status::OK); }})) {
     std::shared_ptr<Box> outbox = outbox_;
-    absl::StatusOr<std::shared_ptr<ClientSession>> test = manager->RunTest(
-        request, [outbox](ms::RunTestUpdate update) { outbox->Send(std::move(update)); },
-        [outbox] { outbox->Close(); });
+    absl::StatusOr<std::shared_ptr<LocalTest>> test =
+        start([outbox](ms::RunTestUpdate update) { outbox->Send(std::move(update)); },
+              [outbox] { outbox->Close(); });
     if (!test.ok()) {
       ms::RunTestUpdate update;
       update.mutable_failure()->set_kind(ms::TestFailure::LOCAL);
@@ -62,7 +67,7 @@ class TestStream final : public grpc::ServerWriteReactor<ms::RunTestUpdate> {
   const std::shared_ptr<Box> outbox_;
   std::mutex mutex_;
   bool cancelled_ = false;
-  std::shared_ptr<ClientSession> test_;
+  std::shared_ptr<LocalTest> test_;
 };
 
 }  // namespace
@@ -91,7 +96,39 @@ grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContex
 
 grpc::ServerWriteReactor<ms::RunTestUpdate>* AdminService::RunTest(
     grpc::CallbackServerContext*, const ms::RunTestRequest* request) {
-  return new TestStream(manager_, *request);
+  return new TestStream([&](LocalTest::Sink sink, std::function<void()> done) {
+    return manager_->RunTest(*request, std::move(sink), std::move(done));
+  });
+}
+
+grpc::ServerWriteReactor<ms::RunTestUpdate>* AdminService::Generate(
+    grpc::CallbackServerContext*, const ms::BenchRequest* request) {
+  return new TestStream([&](LocalTest::Sink sink, std::function<void()> done) {
+    return manager_->RunBench(BenchSession::End::kGenerate, *request, std::move(sink),
+                              std::move(done));
+  });
+}
+
+grpc::ServerWriteReactor<ms::RunTestUpdate>* AdminService::Sink(grpc::CallbackServerContext*,
+                                                                const ms::BenchRequest* request) {
+  return new TestStream([&](LocalTest::Sink sink, std::function<void()> done) {
+    return manager_->RunBench(BenchSession::End::kSink, *request, std::move(sink), std::move(done));
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetActivity(grpc::CallbackServerContext* context,
+                                                    const ms::GetActivityRequest*,
+                                                    ms::NodeActivity* reply) {
+  *reply = manager_->Activity();
+  return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::SetCalibration(grpc::CallbackServerContext* context,
+                                                       const ms::SetCalibrationRequest* request,
+                                                       ms::SetCalibrationReply* reply) {
+  absl::StatusOr<std::string> file = manager_->SetCalibration(request->calibration());
+  if (file.ok()) reply->set_file(*file);
+  return Finish(context, file.status());
 }
 
 grpc::ServerUnaryReactor* AdminService::ListSessions(grpc::CallbackServerContext* context,

@@ -44,6 +44,16 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* VerifyAudit(grpc::CallbackServerContext* context,
                                         const measurement::v1::VerifyAuditRequest* request,
                                         measurement::v1::VerifyAuditReply* reply) override;
+  grpc::ServerWriteReactor<measurement::v1::RunTestUpdate>* Generate(
+      grpc::CallbackServerContext* context, const measurement::v1::BenchRequest* request) override;
+  grpc::ServerWriteReactor<measurement::v1::RunTestUpdate>* Sink(
+      grpc::CallbackServerContext* context, const measurement::v1::BenchRequest* request) override;
+  grpc::ServerUnaryReactor* GetActivity(grpc::CallbackServerContext* context,
+                                        const measurement::v1::GetActivityRequest* request,
+                                        measurement::v1::NodeActivity* reply) override;
+  grpc::ServerUnaryReactor* SetCalibration(grpc::CallbackServerContext* context,
+                                           const measurement::v1::SetCalibrationRequest* request,
+                                           measurement::v1::SetCalibrationReply* reply) override;
 
  private:
   SessionManager* const manager_;

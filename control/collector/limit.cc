@@ -133,20 +133,50 @@ LimitVerdict JudgeRate(const LimitEvidence& e) {
   return before_wire >= behind_wire ? JudgeSender(e) : JudgeLoss(e);
 }
 
+// The sender was short of its target and as fast as it can be, or the receiver lost packets and
+// got as many as it can take: then it is this host, and no path, that was measured.
+void BlameTester(const LimitEvidence& e, LimitVerdict* verdict) {
+  if (e.mean_ip_bytes <= 0) return;
+  const bool sender = verdict->limit == record::v1::LIMIT_SENDER_CPU;
+  if (!sender && verdict->limit != record::v1::LIMIT_RECEIVER) return;
+  const double can = sender ? e.generate_pps : e.sink_pps;
+  const double did = (sender ? e.offered_bps : e.achieved_bps) / (8 * e.mean_ip_bytes);
+  if (can <= 0 || did < can * kTesterAtLimit) return;
+  verdict->detail += absl::StrFormat(
+      "; the tester, not the path, was the limit: %.3f Mpps are %s of the %.3f "
+      "Mpps it can %s by itself (weir calibrate)",
+      did / 1e6, Percent(did / can), can / 1e6, sender ? "generate" : "sink");
+}
+
 }  // namespace
 
 bool ReceiverStarved(double starved_share, uint64_t port_missed) {
   return port_missed > 0 && starved_share > kReceiverStarved;
 }
 
+LimitVerdict JudgeReceived(const LimitEvidence& e) {
+  LimitVerdict verdict =
+      e.lost == 0 ? LimitVerdict{record::v1::LIMIT_NONE,
+                                 absl::StrFormat("all %u packets that were sent arrived, at %s",
+                                                 e.sent, FormatRate(e.achieved_bps))}
+                  : JudgeLoss(e);
+  BlameTester(e, &verdict);
+  if (!e.ended_early.empty()) {
+    verdict.detail =
+        absl::StrFormat("the test ended early (%s); until then %s", e.ended_early, verdict.detail);
+  }
+  return verdict;
+}
+
 LimitVerdict JudgeLimit(const LimitEvidence& e) {
-  if (e.ended_early.empty()) return JudgeRate(e);
+  LimitVerdict verdict = JudgeRate(e);
+  BlameTester(e, &verdict);
+  if (e.ended_early.empty()) return verdict;
   const std::string early = absl::StrFormat("the test ended early (%s)", e.ended_early);
   if (e.by_peer) {
     return {record::v1::LIMIT_PEER,
             absl::StrFormat("%s; %s until then", early, FormatRate(e.achieved_bps))};
   }
-  LimitVerdict verdict = JudgeRate(e);
   verdict.detail = absl::StrFormat("%s; until then %s", early, verdict.detail);
   return verdict;
 }

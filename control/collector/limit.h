@@ -31,8 +31,13 @@ struct LimitEvidence {
   // Time the receiving worker was kept from polling, as a share of the test.
   double receiver_starved = 0;
   bool receiver_says_starved = false;  // Its own verdict, where it alone has the figure.
-  std::string ended_early;             // Why; empty: the test ran to its end.
-  bool by_peer = false;                // That was the peer's silence or stop.
+  // What the sending, and the receiving, workers of this host can do of such packets by
+  // themselves (weir calibrate), packets/s; 0: not known, or not this host's end.
+  double generate_pps = 0;
+  double sink_pps = 0;
+  double mean_ip_bytes = 0;  // Of a packet.
+  std::string ended_early;   // Why; empty: the test ran to its end.
+  bool by_peer = false;      // That was the peer's silence or stop.
 };
 
 struct LimitVerdict {
@@ -49,8 +54,12 @@ inline constexpr double kThroughout = 0.9;
 inline constexpr double kWorkerSaturated = 0.95;
 // A receiver kept from its CPU for more than this share of the test was starved.
 inline constexpr double kReceiverStarved = 0.01;
+// At this share of what it can do by itself the tester is the limit.
+inline constexpr double kTesterAtLimit = 0.95;
 
 LimitVerdict JudgeLimit(const LimitEvidence& evidence);
+// Of a receiving end that knows nothing of its sender but how many packets there were.
+LimitVerdict JudgeReceived(const LimitEvidence& evidence);
 
 // The receiving end knows alone that it was starved: it says so in its ReceiverFinal. A port whose
 // queue bridged the time, and missed nothing, lost nothing by it.

@@ -121,6 +121,11 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
   if (config->node().empty()) config->set_node(HostName());
   if (config->store().empty()) config->set_store(kDefaultStore);
   config->set_store(check.Resolve(config->store()));
+  if (config->calibration_file().empty()) {
+    const std::filesystem::path store(config->store());
+    config->set_calibration_file(store.parent_path() / "calibration.textproto");
+  }
+  config->set_calibration_file(check.Resolve(config->calibration_file()));
   WEIR_RETURN_IF_ERROR(check.Socket("dataplane_socket", kDefaultDataplaneSocket,
                                     config->mutable_dataplane_socket()));
   WEIR_RETURN_IF_ERROR(

@@ -44,14 +44,38 @@ absl::StatusOr<std::vector<FlowSlot>> SlotAllocator::Allocate(uint32_t count) {
   std::vector<FlowSlot> slots;
   slots.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t slot = free_.front();
+    slots.push_back(UseLocked(free_.front(), time_generation));
     free_.pop_front();
-    Entry& entry = entries_[slot];
-    entry.used = true;
-    entry.generation = std::max(entry.generation + 1, time_generation);
-    slots.push_back({slot, entry.generation});
   }
   return slots;
+}
+
+absl::StatusOr<std::vector<FlowSlot>> SlotAllocator::AllocateRange(uint32_t first, uint32_t count) {
+  std::lock_guard lock(mutex_);
+  if (uint64_t{first} + count > limit_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("flow slots ", first, " to ", uint64_t{first} + count - 1,
+                     " are needed, and the dataplane has ", limit_,
+                     "; start weir-dataplane with a larger --flows"));
+  }
+  for (uint32_t slot = first; slot < first + count; ++slot) {
+    if (entries_[slot].used) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("flow slot ", slot, " is in use by another test; wait for its end"));
+    }
+  }
+  std::erase_if(free_, [=](uint32_t slot) { return slot >= first && slot < first + count; });
+  const uint32_t time_generation = TimeGeneration();
+  std::vector<FlowSlot> slots;
+  for (uint32_t i = 0; i < count; ++i) slots.push_back(UseLocked(first + i, time_generation));
+  return slots;
+}
+
+FlowSlot SlotAllocator::UseLocked(uint32_t slot, uint32_t time_generation) {
+  Entry& entry = entries_[slot];
+  entry.used = true;
+  entry.generation = std::max(entry.generation + 1, time_generation);
+  return {slot, entry.generation};
 }
 
 void SlotAllocator::Free(const std::vector<FlowSlot>& slots) {

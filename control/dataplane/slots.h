@@ -29,6 +29,9 @@ class SlotAllocator {
   // All or none. ResourceExhausted: fewer are free.
   absl::StatusOr<std::vector<FlowSlot>> Allocate(uint32_t count);
 
+  // These and no others, all or none. ResourceExhausted: one is in use, or there is no such slot.
+  absl::StatusOr<std::vector<FlowSlot>> AllocateRange(uint32_t first, uint32_t count);
+
   // A use that is not the slot's present one is ignored.
   void Free(const std::vector<FlowSlot>& slots);
 
@@ -37,6 +40,8 @@ class SlotAllocator {
     uint32_t generation = 0;
     bool used = false;
   };
+
+  FlowSlot UseLocked(uint32_t slot, uint32_t time_generation);
 
   std::mutex mutex_;
   uint32_t limit_ = 0;

@@ -28,7 +28,7 @@ bool WithinRequest(const record::v1::TestParameters& granted,
   if (granted.duration_ns() > asked.duration_ns() || granted.duration_ns() == 0 ||
       granted.streams() != asked.streams() || granted.ip_version() != asked.ip_version() ||
       granted.rate_max() != asked.rate_max() || granted.dscp() != asked.dscp() ||
-      granted.payload_size() != asked.payload_size()) {
+      granted.packets() != asked.packets() || granted.payload_size() != asked.payload_size()) {
     return false;
   }
   if (!asked.rate_max() && (granted.rate_bps() > asked.rate_bps() || granted.rate_bps() == 0)) {
@@ -326,7 +326,7 @@ bool ClientSession::Program() {
         std::make_unique<LocalEnd>(node_.dataplane, ports_->connection, direction.direction(),
                                    /*sends=*/direction.direction() == record::v1::UP,
                                    direction.parameters(), std::move(slots_[i])),
-        facts_.requested[i].parameters(), reduced_by));
+        facts_.requested[i].parameters(), reduced_by, node_.calibration));
   }
   for (const std::unique_ptr<DirectionRun>& run : directions_) {
     LocalEnd& end = run->end();

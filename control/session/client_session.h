@@ -2,7 +2,6 @@
 #ifndef WEIR_CONTROL_SESSION_CLIENT_SESSION_H_
 #define WEIR_CONTROL_SESSION_CLIENT_SESSION_H_
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "control/session/conclusion.h"
 #include "control/session/direction_run.h"
 #include "control/session/flow_ends.h"
+#include "control/session/local_test.h"
 #include "control/session/measurement_loop.h"
 #include "control/session/node.h"
 #include "control/session/remote.h"
@@ -21,20 +21,14 @@
 
 namespace weir::control {
 
-// Run on a thread of its own; Cancel may be called from any.
-class ClientSession {
+class ClientSession final : public LocalTest {
  public:
-  // What the person who asked is told, in order; the last is a result, rejection or failure.
-  using Sink = std::function<void(measurement::v1::RunTestUpdate)>;
-
   ClientSession(const Node& node, measurement::v1::RunTestRequest request, Sink sink);
-  ~ClientSession();
+  ~ClientSession() override;
 
-  // Blocks until the test is over and its last update was given to the sink.
-  void Run(bool draining);
-
-  // Stops the load at once and tells the server why. Thread-safe.
-  void Cancel(const std::string& reason);
+  void Run(bool draining) override;
+  // Tells the server why as well.
+  void Cancel(const std::string& reason) override;
 
  private:
   // Each returns false after it has given the last update.

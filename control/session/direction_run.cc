@@ -248,6 +248,7 @@ void DirectionRun::Judge(const std::string& end_reason, DirectionResult* result)
   evidence.receiver_says_starved = result->limit() == record::v1::LIMIT_RECEIVER;
   if (!IsNormalEndName(end_reason)) evidence.ended_early = end_reason;
   evidence.by_peer = IsPeerFault(end_reason);
+  if (calibration_ != nullptr) end_->AddCapability(*calibration_, &evidence);
   LimitVerdict verdict = JudgeLimit(evidence);
   result->set_limit(verdict.limit);
   result->set_limit_detail(std::move(verdict.detail));

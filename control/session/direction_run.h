@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "control/collector/calibration.h"
 #include "control/collector/interval_series.h"
 #include "control/session/local_end.h"
 #include "measurement/v1/measurement.pb.h"
@@ -21,10 +22,11 @@ namespace weir::control {
 class DirectionRun {
  public:
   DirectionRun(std::unique_ptr<LocalEnd> end, record::v1::TestParameters requested,
-               std::vector<std::string> reduced_by)
+               std::vector<std::string> reduced_by, const CalibrationStore* calibration = nullptr)
       : end_(std::move(end)),
         requested_(std::move(requested)),
-        reduced_by_(std::move(reduced_by)) {}
+        reduced_by_(std::move(reduced_by)),
+        calibration_(calibration) {}
 
   LocalEnd& end() { return *end_; }
   const LocalEnd& end() const { return *end_; }
@@ -70,6 +72,7 @@ class DirectionRun {
   const std::unique_ptr<LocalEnd> end_;
   const record::v1::TestParameters requested_;
   const std::vector<std::string> reduced_by_;
+  const CalibrationStore* const calibration_;  // Null: what this host can do is not known.
 
   measurement::v1::Report peer_report_;  // The last.
   uint64_t peer_report_ns_ = 0;          // 0: none yet.

@@ -40,7 +40,8 @@ bool IsNormalEnd(dp::EndReason reason) {
 }
 
 bool IsNormalEndName(const std::string& name) {
-  return name == "duration" || name == "bytes" || name == "packets";
+  return name == "duration" || name == "bytes" || name == "packets" ||
+         name == end_reason::kSenderDone;
 }
 
 std::string PeerReason(const std::string& name, const std::string& otherwise) {

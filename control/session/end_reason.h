@@ -22,6 +22,10 @@ inline constexpr char kOverrun[] = "overrun";  // Longer than granted.
 inline constexpr char kDataplaneLost[] = "dataplane_lost";
 inline constexpr char kControlLease[] = "control_lease";
 inline constexpr char kControlRestarted[] = "control_restarted";
+inline constexpr char kLinkDown[] = "link_down";    // The port lost its link during a bench run.
+inline constexpr char kNoPackets[] = "no_packets";  // None came to a bench's sink.
+inline constexpr char kSenderDone[] =
+    "sender_done";  // A bench's sender said it was the last packet.
 }  // namespace end_reason
 
 // "duration" for END_DURATION and so on.

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "control/collector/delay.h"
-#include "control/collector/limit.h"
 #include "control/session/clock.h"
 #include "control/session/end_reason.h"
 #include "control/session/secrets.h"
@@ -110,6 +109,7 @@ dp::FlowSpec LocalEnd::Spec(const SessionTerms& terms, const ms::FlowEnd& peer,
   spec.set_session_key(terms.session_key);
   spec.set_dscp(parameters_.dscp());
   spec.set_setup_timeout_ns(terms.setup_timeout_ns);
+  if (terms.bench.has_value()) *spec.mutable_bench() = *terms.bench;
   if (!sends_) {
     spec.set_histogram(stream < kHistogramStreams);
     return spec;
@@ -121,6 +121,9 @@ dp::FlowSpec LocalEnd::Spec(const SessionTerms& terms, const ms::FlowEnd& peer,
   spec.set_rate_max(parameters_.rate_max());
   if (!parameters_.rate_max()) spec.set_rate_bps(share);
   spec.set_cap_rate_bps(share);
+  // Likewise a number of packets, of which there is one for each stream at least.
+  spec.set_packets(parameters_.packets() / streams +
+                   (stream < parameters_.packets() % streams ? 1 : 0));
   spec.set_duration_ns(parameters_.duration_ns());
   spec.set_cap_duration_ns(parameters_.duration_ns() + kCapMarginNs);
   spec.set_pacing(ToPacing(parameters_.pacing()));
@@ -285,6 +288,37 @@ PeerFeedback LocalEnd::Feedback() const {
     feedback.highest += std::max(status->peer_highest, status->feedback_received);
   }
   return feedback;
+}
+
+std::vector<std::optional<uint64_t>> LocalEnd::AnnouncedEnds() const {
+  std::vector<std::optional<uint64_t>> ends;
+  for (const Flow& flow : flows_) {
+    const std::optional<shm::FlowStatus> status = connection_->segment->Status(flow.slot.slot);
+    const bool said = status.has_value() && status->generation == flow.slot.generation &&
+                      status->feedback_ns != 0;
+    ends.push_back(said ? std::optional(status->peer_highest) : std::nullopt);
+  }
+  return ends;
+}
+
+bool LocalEnd::LinkUp() const {
+  const std::optional<shm::PortCounters> port =
+      connection_->segment->Port(flows_[0].info.port_index());
+  return !port.has_value() || port->link_up != 0;
+}
+
+void LocalEnd::AddCapability(const CalibrationStore& calibration, LimitEvidence* evidence) const {
+  const uint64_t packets = sends_ ? sender_.sent : receiver_.received;
+  if (packets == 0) return;
+  const double ip_bytes = static_cast<double>(sends_ ? sender_.ip_bytes : receiver_.ip_bytes);
+  const double frame_bytes =
+      static_cast<double>(sends_ ? sender_.frame_bytes : receiver_.frame_bytes);
+  const auto count = static_cast<double>(packets);
+  const TesterCapability one = calibration.For(frame_bytes / count);
+  const auto workers = static_cast<double>(Workers().size());
+  evidence->mean_ip_bytes = ip_bytes / count;
+  (sends_ ? evidence->generate_pps : evidence->sink_pps) =
+      workers * (sends_ ? one.generate_pps : one.sink_pps);
 }
 
 uint64_t LocalEnd::HighestReceived() const {

@@ -8,10 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "control/collector/calibration.h"
 #include "control/collector/flow_counters.h"
 #include "control/collector/interval_series.h"
+#include "control/collector/limit.h"
 #include "control/collector/usage_window.h"
 #include "control/dataplane/dataplane.h"
 #include "dataplane/v1/dataplane.pb.h"
@@ -27,6 +30,10 @@ class EndSlots {
   // address in text.
   static absl::StatusOr<EndSlots> Reserve(SlotAllocator* slots, record::v1::Direction direction,
                                           uint32_t streams, bool receives, const std::string& ip);
+  // Of slots that were allocated, and ends to go with them.
+  EndSlots(SlotAllocator* allocator, std::vector<FlowSlot> slots,
+           std::vector<measurement::v1::FlowEnd> ends)
+      : allocator_(allocator), slots_(std::move(slots)), ends_(std::move(ends)) {}
 
   EndSlots() = default;
   EndSlots(EndSlots&& other) noexcept { *this = std::move(other); }
@@ -48,6 +55,7 @@ struct SessionTerms {
   std::string session_key;
   std::string port;
   uint64_t setup_timeout_ns = 15'000'000'000;
+  std::optional<dataplane::v1::Bench> bench = std::nullopt;  // Neither proof nor peer lease.
 };
 
 // What the receiver's feedback said last of all streams together (README 5.4).
@@ -109,6 +117,11 @@ class LocalEnd {
   measurement::v1::SenderCounters SenderReport() const;
   PeerFeedback Feedback() const;     // Of a sending end.
   uint64_t HighestReceived() const;  // Of a receiving end: sum over streams, plus one each.
+  // Of a bench's sink: each stream's final sequence, if its sender has said it.
+  std::vector<std::optional<uint64_t>> AnnouncedEnds() const;
+  bool LinkUp() const;  // Of the port.
+  // What this end's workers can do by themselves of the packets there were.
+  void AddCapability(const CalibrationStore& calibration, LimitEvidence* evidence) const;
   // Of a receiving end, after Stop. `final_sequence` empty: unknown.
   record::v1::DirectionResult Measure(const std::vector<uint64_t>& final_sequence,
                                       bool clocks_synchronised);

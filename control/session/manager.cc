@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/session/activity.h"
 #include "control/session/clock.h"
 #include "control/session/end_reason.h"
 #include "control/session/protocol.h"
@@ -47,6 +48,7 @@ ms::NodePort ToNodePort(const dataplane::v1::PortInfo& info, const Segment& segm
   port.set_mtu(info.mtu());
   port.set_link_bps(info.link_bps());
   port.set_link_up(info.link_up());
+  port.set_bench(info.bench());
   if (const std::optional<shm::PortCounters> counters = segment.Port(info.index())) {
     port.set_rx_packets(counters->rx_packets);
     port.set_tx_packets(counters->tx_packets);
@@ -87,9 +89,8 @@ SessionManager::~SessionManager() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const std::weak_ptr<ClientSession>& client : clients_) {
-      if (std::shared_ptr<ClientSession> alive = client.lock())
-        alive->Cancel(end_reason::kShutdown);
+    for (const std::weak_ptr<LocalTest>& test : tests_) {
+      if (std::shared_ptr<LocalTest> alive = test.lock()) alive->Cancel(end_reason::kShutdown);
     }
   }
   wake_.notify_all();
@@ -122,7 +123,7 @@ void SessionManager::JoinFinished(bool all) {
       if (all || *running->done) joinable.splice(joinable.end(), running_, running);
       running = next;
     }
-    clients_.remove_if([](const std::weak_ptr<ClientSession>& client) { return client.expired(); });
+    tests_.remove_if([](const std::weak_ptr<LocalTest>& test) { return test.expired(); });
   }
   for (Running& running : joinable) running.thread.join();
 }
@@ -236,25 +237,39 @@ ms::ServerInfo SessionManager::Info() const {
   return info;
 }
 
-absl::StatusOr<std::shared_ptr<ClientSession>> SessionManager::RunTest(ms::RunTestRequest request,
-                                                                       ClientSession::Sink sink,
-                                                                       std::function<void()> done) {
+absl::StatusOr<std::shared_ptr<LocalTest>> SessionManager::RunTest(ms::RunTestRequest request,
+                                                                   LocalTest::Sink sink,
+                                                                   std::function<void()> done) {
   LookAtLinks();
-  auto client = std::make_shared<ClientSession>(node_, std::move(request), std::move(sink));
+  return StartTest(std::make_shared<ClientSession>(node_, std::move(request), std::move(sink)),
+                   std::move(done));
+}
+
+absl::StatusOr<std::shared_ptr<LocalTest>> SessionManager::RunBench(BenchSession::End end,
+                                                                    ms::BenchRequest request,
+                                                                    LocalTest::Sink sink,
+                                                                    std::function<void()> done) {
+  LookAtLinks();
+  return StartTest(std::make_shared<BenchSession>(node_, end, std::move(request), std::move(sink)),
+                   std::move(done));
+}
+
+absl::StatusOr<std::shared_ptr<LocalTest>> SessionManager::StartTest(
+    std::shared_ptr<LocalTest> test, std::function<void()> done) {
   {
     std::lock_guard lock(mutex_);
-    if (clients_.size() >= node_.config->max_sessions()) {
+    if (tests_.size() >= node_.config->max_sessions()) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("this node already runs ", clients_.size(),
+          absl::StrCat("this node already runs ", tests_.size(),
                        " tests (max_sessions in its configuration); try when one has ended"));
     }
-    clients_.push_back(client);
+    tests_.push_back(test);
   }
-  StartThread([this, client, done = std::move(done)] {
-    client->Run(draining_.load());
+  StartThread([this, test, done = std::move(done)] {
+    test->Run(draining_.load());
     done();
   });
-  return client;
+  return test;
 }
 
 absl::StatusOr<ms::ServerInfo> SessionManager::GetRemoteInfo(const ms::RemoteServer& remote) {
@@ -300,6 +315,11 @@ ms::NodeInfo SessionManager::NodeInfo() const {
   node.set_records_stored(node_.store->RecordCount());
   node.set_draining(draining_.load());
   node.set_listen(node_.config->api().listen());
+  if (node_.calibration != nullptr) {
+    if (const auto calibration = node_.calibration->Get()) {
+      *node.mutable_calibration() = *calibration;
+    }
+  }
   const std::shared_ptr<const PortTable> ports = dataplane_->ports();
   if (ports == nullptr) return node;
   node.set_dataplane_connected(true);
@@ -308,6 +328,28 @@ ms::NodeInfo SessionManager::NodeInfo() const {
   for (const dataplane::v1::PortInfo& info : ports->ports)
     *node.add_ports() = ToNodePort(info, *ports->connection->segment);
   return node;
+}
+
+ms::NodeActivity SessionManager::Activity() const {
+  ms::NodeActivity activity;
+  activity.set_at_unix_ns(NowUnixNs());
+  for (const std::shared_ptr<Session>& session : table_.Active()) {
+    *activity.add_sessions() = session->Info();
+  }
+  if (const std::shared_ptr<const PortTable> ports = dataplane_->ports()) {
+    ReadActivity(*ports, &activity);
+  }
+  return activity;
+}
+
+absl::StatusOr<std::string> SessionManager::SetCalibration(ms::Calibration calibration) {
+  if (node_.calibration == nullptr) return absl::UnimplementedError("nowhere to keep it");
+  calibration.set_software("weir " WEIR_VERSION);
+  calibration.set_measured_at(FormatTime(NowUnixNs()));
+  if (absl::Status status = node_.calibration->Set(std::move(calibration)); !status.ok()) {
+    return status;
+  }
+  return node_.calibration->file();
 }
 
 absl::Status SessionManager::Health() const {

@@ -18,7 +18,9 @@
 #include <thread>
 #include <vector>
 
+#include "control/session/bench_session.h"
 #include "control/session/client_session.h"
+#include "control/session/local_test.h"
 #include "control/session/node.h"
 #include "control/session/server_session.h"
 #include "control/session/session.h"
@@ -50,15 +52,23 @@ class SessionManager {
 
   // Client role. The test runs until its last update was given to `sink`; cancelling the handle
   // ends it early. ResourceExhausted: too many at once.
-  absl::StatusOr<std::shared_ptr<ClientSession>> RunTest(measurement::v1::RunTestRequest request,
-                                                         ClientSession::Sink sink,
-                                                         std::function<void()> done);
+  absl::StatusOr<std::shared_ptr<LocalTest>> RunTest(measurement::v1::RunTestRequest request,
+                                                     LocalTest::Sink sink,
+                                                     std::function<void()> done);
+  // Likewise one end of a bench run.
+  absl::StatusOr<std::shared_ptr<LocalTest>> RunBench(BenchSession::End end,
+                                                      measurement::v1::BenchRequest request,
+                                                      LocalTest::Sink sink,
+                                                      std::function<void()> done);
   absl::StatusOr<measurement::v1::ServerInfo> GetRemoteInfo(
       const measurement::v1::RemoteServer& remote);
 
   // Admin.
   measurement::v1::NodeInfo NodeInfo() const;
   absl::StatusOr<std::vector<measurement::v1::SessionInfo>> List(bool active_only, uint32_t limit);
+  measurement::v1::NodeActivity Activity() const;
+  // The file it is kept in.
+  absl::StatusOr<std::string> SetCalibration(measurement::v1::Calibration calibration);
 
   // OK, or why the node cannot run tests at the moment.
   absl::Status Health() const;
@@ -78,6 +88,8 @@ class SessionManager {
   };
 
   void StartThread(std::function<void()> work);
+  absl::StatusOr<std::shared_ptr<LocalTest>> StartTest(std::shared_ptr<LocalTest> test,
+                                                       std::function<void()> done);
   void DoNegotiate(const measurement::v1::NegotiateRequest& request, const Caller& caller,
                    const std::function<void(measurement::v1::NegotiateReply)>& reply);
 
@@ -100,7 +112,7 @@ class SessionManager {
   std::condition_variable wake_;
   bool stopping_ = false;
   std::list<Running> running_;
-  std::list<std::weak_ptr<ClientSession>> clients_;
+  std::list<std::weak_ptr<LocalTest>> tests_;
 
   bool recovered_ = false;  // Housekeeping thread only, as is the next.
   UseKeeper use_;

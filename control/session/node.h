@@ -7,6 +7,7 @@
 
 #include "config/v1/config.pb.h"
 #include "control/admission/admission.h"
+#include "control/collector/calibration.h"
 #include "control/dataplane/dataplane.h"
 #include "control/metrics/metrics.h"
 #include "control/session/remote.h"
@@ -24,6 +25,7 @@ struct Node {
   Metrics* metrics = nullptr;
   Dataplane* dataplane = nullptr;
   SessionTable* table = nullptr;
+  CalibrationStore* calibration = nullptr;  // May be null.
   ConnectRemote connect_remote;
 
   record::v1::ServerIdentity Identity() const {

@@ -172,7 +172,7 @@ absl::Status ServerSession::Program(const EndsByDirection& client_ends,
         std::make_unique<LocalEnd>(node_.dataplane, connection, direction.direction(),
                                    /*sends=*/direction.direction() == record::v1::DOWN,
                                    direction.parameters(), std::move(slots)),
-        facts_.requested[i].parameters(), reduced_by));
+        facts_.requested[i].parameters(), reduced_by, node_.calibration));
   }
   for (const std::unique_ptr<DirectionRun>& run : directions_) {
     LocalEnd& end = run->end();

@@ -123,7 +123,7 @@ TEST(PolicyTest, FaultsNameFileLineRuleAndField) {
       {"admission { name: \"a\" effect: DENY match { client: \"192.0.2.0/99\" } }",
        "match.client: \"192.0.2.0/99\": the prefix length is from 0 to 32"},
       {"admission { name: \"a\" effect: DENY match { identity: \"root\" } }",
-       "match.identity: \"root\"; allowed: \"anonymous\""},
+       "match.identity: \"root\"; allowed: \"anonymous\", \"operator\""},
       {"admission { name: \"a\" effect: DENY match { identity: \"certificate:\" } }",
        "match.identity"},
       {"admission { name: \"a\" effect: DENY match { direction: \"left\" } }",

@@ -187,5 +187,60 @@ TEST(FormatRate, ChoosesTheUnit) {
   EXPECT_EQ(FormatRate(800), "800 bit/s");
 }
 
+// A sender at "max" that had no time left, with 46-byte packets, 1 Mpps of them.
+LimitEvidence Flat() {
+  LimitEvidence evidence = Good();
+  evidence.requested_bps = 0;
+  evidence.granted_bps = 1'000 * kGbps;
+  evidence.offered_bps = 46 * 8 * 1e6;
+  evidence.achieved_bps = evidence.delivered_bps = evidence.offered_bps;
+  evidence.mean_ip_bytes = 46;
+  evidence.sender_busy = 1;
+  return evidence;
+}
+
+bool BlamesTester(const LimitVerdict& verdict) {
+  return verdict.detail.find("the tester, not the path") != std::string::npos;
+}
+
+TEST(JudgeLimit, TheTesterWhenTheSenderDidAllItCan) {
+  LimitEvidence evidence = Flat();
+  evidence.generate_pps = 1.02e6;
+  const LimitVerdict verdict = JudgeLimit(evidence);
+  EXPECT_EQ(verdict.limit, record::v1::LIMIT_SENDER_CPU);
+  EXPECT_TRUE(BlamesTester(verdict)) << verdict.detail;
+  EXPECT_NE(verdict.detail.find("1.020 Mpps"), std::string::npos) << verdict.detail;
+}
+
+TEST(JudgeLimit, NotTheTesterWhenItCouldDoMoreOrIsNotCalibratedOrMetTheRequest) {
+  LimitEvidence evidence = Flat();
+  EXPECT_FALSE(BlamesTester(JudgeLimit(evidence)));
+  evidence.generate_pps = 2e6;
+  EXPECT_FALSE(BlamesTester(JudgeLimit(evidence)));
+  evidence = Good();
+  evidence.mean_ip_bytes = 1500;
+  evidence.generate_pps = 1e9 / 8 / 1500;
+  EXPECT_FALSE(BlamesTester(JudgeLimit(evidence)));
+}
+
+TEST(JudgeReceived, NothingWhenAllArrivedAndThePathWhenSomeDidNot) {
+  LimitEvidence evidence = Good();
+  EXPECT_EQ(JudgeReceived(evidence).limit, record::v1::LIMIT_NONE);
+  evidence.lost = 10;
+  EXPECT_EQ(JudgeReceived(evidence).limit, record::v1::LIMIT_PATH);
+  evidence.ended_early = "link_down";
+  EXPECT_NE(JudgeReceived(evidence).detail.find("link_down"), std::string::npos);
+}
+
+TEST(JudgeReceived, TheTesterWhenItsSinkTookAllItCan) {
+  LimitEvidence evidence = Flat();
+  evidence.sink_pps = 1e6;
+  evidence.lost = 1'000;
+  evidence.receiver_busy = 1;
+  const LimitVerdict verdict = JudgeReceived(evidence);
+  EXPECT_EQ(verdict.limit, record::v1::LIMIT_RECEIVER);
+  EXPECT_TRUE(BlamesTester(verdict)) << verdict.detail;
+}
+
 }  // namespace
 }  // namespace weir::control

@@ -73,5 +73,20 @@ TEST(SlotAllocator, KeepsWhatIsInUseWhenADataplaneWithMoreSlotsComes) {
   EXPECT_FALSE(slots.Allocate(1).ok());
 }
 
+TEST(SlotAllocator, TakesARangeOrNoneOfIt) {
+  SlotAllocator slots;
+  slots.Resize(8);
+  const auto range = slots.AllocateRange(2, 3);
+  ASSERT_TRUE(range.ok());
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ((*range)[i].slot, 2 + i);
+  EXPECT_TRUE(absl::IsResourceExhausted(slots.AllocateRange(4, 2).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(slots.AllocateRange(7, 2).status()));
+  EXPECT_TRUE(slots.Allocate(5).ok());  // All the others, slot 5 with them.
+  slots.Free(*range);
+  const auto again = slots.AllocateRange(2, 3);
+  ASSERT_TRUE(again.ok());
+  EXPECT_GT((*again)[0].generation, (*range)[0].generation);
+}
+
 }  // namespace
 }  // namespace weir::control
