@@ -9,6 +9,7 @@
 #include "control/admission/built_in_rules.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/label.h"
+#include "control/admission/policy_layer.h"
 #include "control/admission/request_form.h"
 #include "control/admission/rule_cover.h"
 #include "wire/test_packet.h"

@@ -5,9 +5,12 @@
 #include <functional>
 
 #include "control/cli/audit_commands.h"
+#include "control/cli/bench_command.h"
+#include "control/cli/calibrate_command.h"
 #include "control/cli/completion.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/test_command.h"
+#include "control/cli/top_command.h"
 
 namespace weir::cli {
 namespace {
@@ -28,6 +31,40 @@ constexpr char kTestHelp[] =
     "\n"
     "Rates are bit/s at the IP layer. The server may grant less than you ask for; it says which\n"
     "rule did so. Ctrl-C ends the test and shows what was measured.\n"
+    "\n";
+
+constexpr char kGenerateHelp[] =
+    "Loads a path of your own bench from the local node; nobody at the other end is asked. Needs\n"
+    "a policy of the profile \"lab\", and a port that weir-dataplane was started with bench=on\n"
+    "for. Every run is recorded. A `weir sink` with the same --key, --streams and --frame at the\n"
+    "other end counts what arrives; start it first.\n"
+    "\n"
+    "Examples:\n"
+    "  weir generate --to 198.18.0.2 --frame rfc2544 --rate 100% --duration 10s\n"
+    "  weir generate --to 198.18.0.2 --frame 64 --rate 1Mpps --count 100000\n"
+    "  weir generate --port data --to 198.18.0.2 --to-mac 02:00:00:00:00:02 --rate max\n"
+    "\n";
+
+constexpr char kSinkHelp[] =
+    "Counts what a `weir generate` with the same --key, --streams and --frame sends to the local\n"
+    "node: loss, reordering, duplicates and delay of each flow. Ends when the generator says it\n"
+    "was the last packet. Needs what `weir generate` needs.\n"
+    "\n"
+    "Examples:\n"
+    "  weir sink --from 198.18.0.1 --frame rfc2544\n"
+    "  weir sink --from 198.18.0.1 --key left --streams 8 --duration 5m --json\n"
+    "\n";
+
+constexpr char kCalibrateHelp[] =
+    "Starts a dataplane of its own on null: and on ring:, and measures what one worker of this\n"
+    "host generates and sinks at 64 and 1518 byte frames. The local weir-control keeps it in\n"
+    "calibration.textproto beside its store (calibration_file in its configuration); without one\n"
+    "it goes to /var/lib/weir/calibration.textproto. Results then say when the tester, not the\n"
+    "path, was the limit. Run it while nothing else runs.\n"
+    "\n"
+    "Examples:\n"
+    "  weir calibrate\n"
+    "  weir calibrate --show --json\n"
     "\n";
 
 class Parser {
@@ -140,12 +177,102 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
                  "You have read what the server collects (weir info SERVER) and agree");
 }
 
+// What both ends of a bench run take.
+void AddBenchFlags(CLI::App* command, BenchOptions* options) {
+  command->add_option("--port", options->port, "Port of the local dataplane; default: what fits")
+      ->type_name("NAME");
+  command->add_option("--key", options->key, "Any text; the same at both ends")
+      ->type_name("TEXT")
+      ->capture_default_str();
+  command
+      ->add_option("--frame", options->frame,
+                   "Frame sizes in bytes with FCS, one run each: 64 or 64,512,1518 or rfc2544")
+      ->type_name("LIST");
+  command->add_option("--payload", options->payload, "Instead of --frame: UDP payload, or imix")
+      ->type_name("SIZE");
+  command->add_option("--streams", options->streams, "Flows that share the rate")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--ip", options->ip, "IP version on a port without a peer (null:, ring:)")
+      ->type_name("4|6")
+      ->capture_default_str();
+  command->add_option("--experiment", options->experiment, "Recorded with the result")
+      ->type_name("NAME");
+  command
+      ->add_option("--purpose", options->purpose, "Recorded with the result; default: the command")
+      ->type_name("NAME");
+}
+
+void AddGenerate(Parser* parser, BenchOptions* options, const std::function<ExitCode()>& run) {
+  static const std::string footer = std::string(kGenerateHelp) + kExitCodes;
+  CLI::App* command =
+      parser->Add(&parser->app(), "generate", "Load a path of your own bench from this node",
+                  footer.c_str(), run);
+  command
+      ->add_option("--to", options->peer,
+                   "Address of the other end, and its UDP port; not needed on null: and ring:")
+      ->type_name("IP[:PORT]");
+  command->add_option("--to-mac", options->mac, "Its MAC address, if it answers neither ARP nor ND")
+      ->type_name("MAC");
+  command
+      ->add_option("--rate", options->rate,
+                   "5G (bit/s at the IP layer), 1Mpps, 50% of the line, or max; default 100M")
+      ->type_name("RATE");
+  command
+      ->add_option("--duration", options->duration,
+                   "Of each run; default 10s, with --count at most 10m")
+      ->type_name("TIME");
+  command->add_option("--count", options->count, "Stop after exactly so many packets: 100000 or 1M")
+      ->type_name("N");
+  command
+      ->add_option("--pacing", options->pacing,
+                   "When packets leave within the rate: cbr, poisson or burst:N")
+      ->type_name("HOW")
+      ->capture_default_str();
+  command->add_option("--pause", options->pause, "Between the runs of a --frame list")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_option("--dscp", options->dscp, "DSCP of the packets, 0 to 63")->type_name("N");
+  AddBenchFlags(command, options);
+}
+
+void AddSink(Parser* parser, BenchOptions* options, const std::function<ExitCode()>& run) {
+  static const std::string footer = std::string(kSinkHelp) + kExitCodes;
+  CLI::App* command = parser->Add(
+      &parser->app(), "sink", "Count what a generator on your bench sends", footer.c_str(), run);
+  command->add_option("--from", options->peer, "Address the packets come from; not needed on ring:")
+      ->type_name("IP");
+  command
+      ->add_option("--udp-port", options->udp_port,
+                   "As the generator's --to says; default: by --key")
+      ->type_name("PORT");
+  command
+      ->add_option("--duration", options->duration,
+                   "How long to wait for each run's end; default 60s")
+      ->type_name("TIME");
+  command
+      ->add_option("--trials", options->trials, "Runs in turn, if --frame does not tell how many")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--rate", options->rate,
+                   "The most that is to come, so that others may have the rest; default max")
+      ->type_name("RATE");
+  command->add_flag("--synchronised", options->clocks_synchronised,
+                    "You know that both ends' clocks are, so delays are absolute");
+  AddBenchFlags(command, options);
+}
+
 }  // namespace
 
 int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, std::ostream& out,
            std::ostream& err, Interrupt* interrupt) {
   Context context{.terminal = terminal, .out = out, .err = err, .interrupt = *interrupt};
   TestOptions test;
+  BenchOptions generate;
+  BenchOptions sink;
+  CalibrateOptions calibrate;
+  TopOptions top;
   InfoOptions info;
   SessionsOptions sessions;
   RecordsOptions records;
@@ -157,6 +284,8 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   Parser parser(&context.admin, &context.json);
   CLI::App* root = &parser.app();
   AddTest(&parser, &test, [&] { return RunTest(context, test); });
+  AddGenerate(&parser, &generate, [&] { return RunBench(context, generate, BenchEnd::kGenerate); });
+  AddSink(&parser, &sink, [&] { return RunBench(context, sink, BenchEnd::kSink); });
 
   CLI::App* command =
       parser.Add(root, "info", "Show a server, or this node",
@@ -167,6 +296,27 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                  [&] { return ShowInfo(context, info); });
   command->add_option("SERVER", info.server, "HOST, HOST:PORT or [IPv6]:PORT; default: this node");
   AddRemoteFlags(command, &info.ca, &info.plaintext);
+
+  static const std::string calibrate_footer = std::string(kCalibrateHelp) + kExitCodes;
+  command = parser.Add(root, "calibrate", "Measure what this host can generate and sink by itself",
+                       calibrate_footer.c_str(), [&] { return RunCalibrate(context, calibrate); });
+  command->add_option("--duration", calibrate.duration, "Of each of four runs")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_option("--output", calibrate.output, "Keep it in this file instead")
+      ->type_name("FILE");
+  command->add_flag("--show", calibrate.show, "Show what the local node keeps");
+
+  command =
+      parser.Add(root, "top", "Watch what this node is doing",
+                 "Ports, workers (share of time busy, cycles a packet), sessions and drops by\n"
+                 "cause, until q or Ctrl-C. With --json an object a line.\n\n"
+                 "Examples:\n  weir top --interval 500ms\n  weir top --once --json",
+                 [&] { return RunTop(context, top); });
+  command->add_option("--interval", top.interval, "From one look to the next")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command->add_flag("--once", top.once, "One look, after one interval");
 
   command = parser.Add(root, "sessions", "List this node's sessions, newest first",
                        "Example:\n  weir sessions --active --json",

@@ -13,9 +13,15 @@ namespace {
 // Values people choose from, by flag.
 const std::map<std::string, std::string>& Values() {
   static const auto& values = *new std::map<std::string, std::string>{
-      {"--direction", "down up both"},      {"--rate", "max 100M 1G 10G"},
-      {"--duration", "5s 10s 30s 1m"},      {"--payload", "18 1472 imix"},
-      {"--pacing", "cbr poisson burst:16"}, {"--ip", "4 6"},
+      {"--direction", "down up both"},
+      {"--rate", "max 100M 1G 10G 1Mpps 50%"},
+      {"--duration", "5s 10s 30s 1m"},
+      {"--payload", "18 1472 imix"},
+      {"--ip", "4 6"},
+      {"--frame", "64 1518 rfc2544"},
+      {"--count", "100000 1M"},
+      {"--interval", "500ms 1s 5s"},
+      {"--pacing", "cbr poisson burst:16"},
   };
   return values;
 }
@@ -88,10 +94,10 @@ std::string Bash(const std::vector<Command>& commands) {
   for (const auto& [flag, values] : Values()) {
     absl::StrAppend(&script, "    ", flag, ") words='", values, "' ;;\n");
   }
-  absl::StrAppend(
-      &script,
-      "    --ca|--admin|--request|--record) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
-      "    *)\n      case $path in\n");
+  absl::StrAppend(&script,
+                  "    --ca|--admin|--request|--record|--output) COMPREPLY=($(compgen -f -- "
+                  "\"$current\")); return ;;\n"
+                  "    *)\n      case $path in\n");
   for (const Command& command : commands) {
     absl::StrAppend(&script, "        ", Quote(command.path), ") words='", Words(command),
                     "' ;;\n");
@@ -130,7 +136,8 @@ std::string Fish(const std::vector<Command>& commands) {
       const auto values = Values().find(word);
       if (values != Values().end()) {
         absl::StrAppend(&script, " -x -a ", Quote(values->second));
-      } else if (word == "--ca" || word == "--admin" || word == "--request" || word == "--record") {
+      } else if (word == "--ca" || word == "--admin" || word == "--request" || word == "--record" ||
+                 word == "--output") {
         absl::StrAppend(&script, " -r -F");
       }
       absl::StrAppend(&script, "\n");

@@ -32,6 +32,13 @@ constexpr char kPolicy[] = R"(profile: "lab"
 export { name: "own-tests" effect: ALLOW address: "full" release_class: "operator_only" }
 )";
 
+// Nobody else can ask: there is no public API.
+constexpr char kBenchRule[] =
+    R"(admission { name: "own-bench" effect: ALLOW limit { allow_rate_max: true } }
+)";
+// More than any worker can do: what is measured is the worker.
+constexpr char kBenchBudget[] = "port { name: \"data\" budget_bps: 1000000000000000 }\n";
+
 std::string Owner() {
   const passwd* user = getpwuid(getuid());
   char host[256] = {};
@@ -40,7 +47,7 @@ std::string Owner() {
                       host[0] != '\0' ? host : "localhost");
 }
 
-std::string Quote(const std::string& text) {
+std::string QuoteText(const std::string& text) {
   std::string quoted = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
@@ -58,7 +65,8 @@ bool WriteFile(const std::string& path, const std::string& text) {
 }  // namespace
 
 std::variant<std::unique_ptr<PrivatePair>, Failure> PrivatePair::Start(const std::string& device,
-                                                                       const Interrupt& interrupt) {
+                                                                       const Interrupt& interrupt,
+                                                                       const Options& options) {
   std::unique_ptr<PrivatePair> pair(new PrivatePair);
   std::error_code error;
   std::string name = (std::filesystem::temp_directory_path(error) / "weir-XXXXXX").string();
@@ -68,7 +76,7 @@ std::variant<std::unique_ptr<PrivatePair>, Failure> PrivatePair::Start(const std
         absl::StrCat("cannot make a temporary directory: ", std::strerror(errno), "; set TMPDIR")};
   }
   pair->directory_ = name;
-  if (!pair->WriteFiles() || !pair->SpawnGuard(device)) {
+  if (!pair->WriteFiles(options) || !pair->SpawnGuard(device)) {
     std::filesystem::remove_all(name, error);
     return Failure{ExitCode::kLocal,
                    absl::StrCat("cannot prepare ", name, ": ", std::strerror(errno))};
@@ -102,14 +110,19 @@ PrivatePair::~PrivatePair() {
   if (guard_ > 0) waitpid(guard_, nullptr, 0);
 }
 
-bool PrivatePair::WriteFiles() const {
-  const std::string owner = Quote(Owner());
-  return WriteFile(directory_ + "/policy.textproto", kPolicy) &&
-         WriteFile(directory_ + "/control.textproto",
-                   absl::StrCat("operator: ", owner, "\ncontact: ", owner,
-                                "\npolicy_file: \"policy.textproto\"\nstore: \"weir.db\"\n"
-                                "dataplane_socket: \"dataplane.sock\"\n"
-                                "admin_socket: \"admin.sock\"\n"));
+bool PrivatePair::WriteFiles(const Options& options) const {
+  const std::string owner = QuoteText(Owner());
+  std::string config = absl::StrCat("operator: ", owner, "\ncontact: ", owner,
+                                    "\npolicy_file: \"policy.textproto\"\nstore: \"weir.db\"\n"
+                                    "dataplane_socket: \"dataplane.sock\"\n"
+                                    "admin_socket: \"admin.sock\"\n");
+  if (!options.calibration_file.empty()) {
+    absl::StrAppend(&config, "calibration_file: ", QuoteText(options.calibration_file), "\n");
+  }
+  if (options.bench) config += kBenchBudget;
+  return WriteFile(directory_ + "/policy.textproto",
+                   absl::StrCat(kPolicy, options.bench ? kBenchRule : "")) &&
+         WriteFile(directory_ + "/control.textproto", config);
 }
 
 bool PrivatePair::SpawnGuard(const std::string& device) {

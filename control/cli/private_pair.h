@@ -18,10 +18,16 @@ namespace weir::cli {
 // directory, when this object goes or this process dies, however it dies.
 class PrivatePair {
  public:
+  struct Options {
+    bool bench = false;            // Admits bench runs at any rate.
+    std::string calibration_file;  // Of the host; empty: none.
+  };
+
   // `device` as in weir-dataplane's --port behind "NAME=": "af_packet:eth1,ip4=192.0.2.1/24".
   // Returns when the control answers and has its dataplane. Failures carry what the daemon said.
   static std::variant<std::unique_ptr<PrivatePair>, Failure> Start(const std::string& device,
-                                                                   const Interrupt& interrupt);
+                                                                   const Interrupt& interrupt,
+                                                                   const Options& options);
   ~PrivatePair();
   PrivatePair(const PrivatePair&) = delete;
   PrivatePair& operator=(const PrivatePair&) = delete;
@@ -31,7 +37,7 @@ class PrivatePair {
  private:
   PrivatePair() = default;
 
-  bool WriteFiles() const;
+  bool WriteFiles(const Options& options) const;
   bool SpawnGuard(const std::string& device);
   std::string ReadReport() const;
   // The guard's next line; empty if none came in time or the person interrupted.

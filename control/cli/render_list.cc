@@ -35,11 +35,11 @@ std::string Asked(
   return absl::StrJoin(parts, ", ");
 }
 
-const char* Name(record::v1::Outcome outcome) {
+const char* OutcomeName(record::v1::Outcome outcome) {
   return outcome == record::v1::COMPLETED ? "completed" : "aborted";
 }
 
-const char* Name(record::v1::ReleaseClass release) {
+const char* ReleaseName(record::v1::ReleaseClass release) {
   return release == record::v1::PUBLIC ? "public" : "operator only";
 }
 
@@ -88,12 +88,12 @@ std::string RenderRecords(const measurement::v1::ListRecordsReply& reply,
     absl::StrAppend(
         &text, absl::StrFormat(
                    "%-41s  %-20s %-9s %15s %10s %12s  %-20s %s\n", record.record_id(),
-                   Time(record.negotiated_at()), Name(record.outcome()),
+                   Time(record.negotiated_at()), OutcomeName(record.outcome()),
                    FormatRate(result.achieved_ip_bps()), FormatCount(result.lost()),
                    result.one_way_delay().samples() == 0
                        ? std::string("-")
                        : FormatDurationNs(static_cast<double>(result.one_way_delay().p50_ns())),
-                   OrDash(record.client().value()), Name(record.release_class())));
+                   OrDash(record.client().value()), ReleaseName(record.release_class())));
   }
   return text;
 }
@@ -117,7 +117,7 @@ std::string RenderRecord(const record::v1::Record& record, const Terminal& termi
   const auto& granted = record.granted();
   std::string text = absl::StrCat(
       row("record", terminal.Paint(Style::kBold, record.record_id())),
-      row("outcome", absl::StrCat(Name(record.outcome()), " (", record.end_reason(), ")")),
+      row("outcome", absl::StrCat(OutcomeName(record.outcome()), " (", record.end_reason(), ")")),
       row("negotiated", Time(record.negotiated_at())),
       row("client", absl::StrCat(OrDash(record.client().value()), ", ",
                                  record::v1::AddressMode_Name(record.client().mode()))),
@@ -125,7 +125,8 @@ std::string RenderRecord(const record::v1::Record& record, const Terminal& termi
                                  record.server().contact())),
       row("experiment", OrDash(record.experiment())), row("purpose", OrDash(record.purpose())),
       row("metadata", Metadata(record)), row("admitted by", record.admission_rule()),
-      row("exported by", absl::StrCat(record.export_rule(), ", ", Name(record.release_class()))),
+      row("exported by",
+          absl::StrCat(record.export_rule(), ", ", ReleaseName(record.release_class()))),
       row("policy", record.policy_digest()), row("software", record.software()),
       row("asked for",
           absl::StrCat(record.requested().rate_max()

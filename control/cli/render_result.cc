@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "control/cli/render_bench.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
@@ -88,17 +89,13 @@ std::string RenderIntervals(const std::vector<record::v1::Interval>& intervals,
   return text;
 }
 
-std::string RenderDirection(const DirectionResult& result, const Terminal& terminal) {
-  const bool down = result.direction() == record::v1::DOWN;
+std::string RenderReceived(const DirectionResult& result, const Terminal& terminal) {
   std::string text = absl::StrCat(
-      terminal.Paint(Style::kBold, down ? "DOWN" : "UP"),
-      down ? "  server to client\n" : "  client to server\n",
-      Row("admitted", absl::StrCat(FormatRate(result.admitted_ip_bps()), " IP")),
-      Row("achieved", absl::StrCat(FormatRate(result.achieved_ip_bps()), " IP, ",
-                                   FormatRate(result.achieved_ethernet_bps()), " Ethernet")),
-      Row("packets", absl::StrCat("sent ", FormatCount(result.sent()), ", unsent ",
-                                  FormatCount(result.unsent()), ", received ",
-                                  FormatCount(result.received()))),
+      Row("packets", absl::StrCat("sent ", FormatCount(result.sent()),
+                                  result.ends() == record::v1::ENDS_RECEIVER
+                                      ? std::string()  // Its sender alone knows.
+                                      : absl::StrCat(", unsent ", FormatCount(result.unsent())),
+                                  ", received ", FormatCount(result.received()))),
       Row("", absl::StrJoin({Marked(terminal, "lost", result.lost(), result.sent()),
                              Marked(terminal, "reordered", result.reordered(), result.received()),
                              Marked(terminal, "duplicated", result.duplicated(), result.received()),
@@ -110,7 +107,32 @@ std::string RenderDirection(const DirectionResult& result, const Terminal& termi
                                 ? "clocks are synchronised"
                                 : "clocks are not synchronised: only differences mean anything"));
   }
-  absl::StrAppend(&text, Row("jitter", FormatDurationNs(result.jitter_ns())));
+  return text + Row("jitter", FormatDurationNs(result.jitter_ns()));
+}
+
+std::string RenderLimit(const DirectionResult& result, const Terminal& terminal) {
+  return Row("limited by", Limited(result, terminal));
+}
+
+std::string RenderDirection(const DirectionResult& result, const Terminal& terminal) {
+  if (result.ends() != record::v1::ENDS_BOTH) {
+    std::string text = RenderBenchResult(result, terminal);
+    if (result.intervals_size() != 0) {
+      absl::StrAppend(&text, "\n", RenderBenchHead(result.ends(), terminal));
+    }
+    for (const record::v1::Interval& interval : result.intervals()) {
+      absl::StrAppend(&text, RenderBenchRow(result.ends(), interval));
+    }
+    return text;
+  }
+  const bool down = result.direction() == record::v1::DOWN;
+  std::string text = absl::StrCat(
+      terminal.Paint(Style::kBold, down ? "DOWN" : "UP"),
+      down ? "  server to client\n" : "  client to server\n",
+      Row("admitted", absl::StrCat(FormatRate(result.admitted_ip_bps()), " IP")),
+      Row("achieved", absl::StrCat(FormatRate(result.achieved_ip_bps()), " IP, ",
+                                   FormatRate(result.achieved_ethernet_bps()), " Ethernet")),
+      RenderReceived(result, terminal));
   if (result.receiver_port_missed() != 0 || result.sender_port_rejected() != 0) {
     absl::StrAppend(
         &text, Row("ports",
@@ -121,7 +143,7 @@ std::string RenderDirection(const DirectionResult& result, const Terminal& termi
       &text,
       Row("busy", absl::StrFormat("sender %.0f %%, receiver %.0f %%", 100 * result.sender_busy(),
                                   100 * result.receiver_busy())),
-      Row("limited by", Limited(result, terminal)));
+      RenderLimit(result, terminal));
   if (result.intervals_size() != 0) {
     absl::StrAppend(
         &text, "\n",

@@ -13,7 +13,12 @@ namespace weir::cli {
 
 std::string RenderResult(const measurement::v1::TestResult& result, const Terminal& terminal);
 
-// One direction: rates, packets, delay, what limited it, and a row for each interval.
+// Parts of a direction: packets, delay and jitter; what limited it.
+std::string RenderReceived(const record::v1::DirectionResult& result, const Terminal& terminal);
+std::string RenderLimit(const record::v1::DirectionResult& result, const Terminal& terminal);
+
+// One direction: rates, packets, delay, what limited it, and a row for each interval. Of one end
+// alone likewise.
 std::string RenderDirection(const record::v1::DirectionResult& result, const Terminal& terminal);
 
 std::string RenderIntervals(const std::vector<record::v1::Interval>& intervals,

@@ -7,49 +7,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "control/cli/calibrate_command.h"
 #include "control/cli/consent.h"
 #include "control/cli/json.h"
 #include "control/cli/partial_result.h"
 #include "control/cli/private_pair.h"
 #include "control/cli/render_result.h"
 #include "control/cli/render_server.h"
+#include "control/cli/test_stream.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
 namespace {
 
 constexpr uint32_t kApiVersion = 1;  // proto/README.md, protocol_version.
-
-ExitCode CodeOf(measurement::v1::TestFailure::Kind kind) {
-  switch (kind) {
-    case measurement::v1::TestFailure::BAD_REQUEST:
-      return ExitCode::kUsage;
-    case measurement::v1::TestFailure::UNREACHABLE:
-      return ExitCode::kUnreachable;
-    case measurement::v1::TestFailure::VERSION_MISMATCH:
-      return ExitCode::kVersion;
-    case measurement::v1::TestFailure::ABORTED:
-      return ExitCode::kAborted;
-    case measurement::v1::TestFailure::LOCAL:
-      return ExitCode::kLocal;
-    default:
-      return ExitCode::kInternal;
-  }
-}
-
-// Cancels a call when the person interrupts, for as long as it lives.
-class CancelOnInterrupt {
- public:
-  CancelOnInterrupt(Interrupt* interrupt, grpc::ClientContext* call) : interrupt_(interrupt) {
-    interrupt_->OnRequest([call] { call->TryCancel(); });
-  }
-  ~CancelOnInterrupt() { interrupt_->Clear(); }
-  CancelOnInterrupt(const CancelOnInterrupt&) = delete;
-  CancelOnInterrupt& operator=(const CancelOnInterrupt&) = delete;
-
- private:
-  Interrupt* const interrupt_;
-};
 
 class TestRun {
  public:
@@ -133,9 +104,9 @@ class TestRun {
       case measurement::v1::RunTestUpdate::kResult:
         return Show(update.result());
       case measurement::v1::RunTestUpdate::kRejection:
-        return Show(update.rejection());
+        return ShowRejection(context_, update.rejection());
       case measurement::v1::RunTestUpdate::kFailure:
-        return Show(update.failure());
+        return ShowFailure(context_, update.failure());
       default:
         return std::nullopt;
     }
@@ -149,22 +120,6 @@ class TestRun {
       context_.out << RenderResult(result, context_.terminal) << std::flush;
     }
     return result.outcome() == record::v1::COMPLETED ? ExitCode::kOk : ExitCode::kAborted;
-  }
-
-  ExitCode Show(const measurement::v1::Rejection& rejection) {
-    context_.terminal.ClearLine();
-    if (context_.json) context_.out << ToJson("rejection", rejection) << std::endl;
-    context_.err << RenderRejection(rejection, context_.terminal);
-    return rejection.stage() == "protocol" ? ExitCode::kVersion : ExitCode::kRefused;
-  }
-
-  ExitCode Show(const measurement::v1::TestFailure& failure) {
-    context_.terminal.ClearLine();
-    if (context_.json) context_.out << ToJson("failure", failure) << std::endl;
-    return Report(context_, {CodeOf(failure.kind()),
-                             failure.field().empty()
-                                 ? failure.message()
-                                 : absl::StrCat(failure.field(), ": ", failure.message())});
   }
 
   ExitCode Interrupted() {
@@ -224,7 +179,8 @@ ExitCode RunTest(Context context, const TestOptions& options) {
   std::unique_ptr<PrivatePair> pair;  // Outlives the test; takes its processes down with it.
   if (options.WantsPrivatePair()) {
     context.terminal.ShowLine(absl::StrCat("starting a dataplane on ", options.port));
-    auto started = PrivatePair::Start(options.port, context.interrupt);
+    auto started = PrivatePair::Start(options.port, context.interrupt,
+                                      {.calibration_file = kDefaultCalibration});
     context.terminal.ClearLine();
     if (auto* failure = std::get_if<Failure>(&started)) return Report(context, *failure);
     pair = std::get<std::unique_ptr<PrivatePair>>(std::move(started));

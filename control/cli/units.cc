@@ -61,6 +61,30 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
   return Rate{.bps = static_cast<uint64_t>(std::llround(bps)), .max = false};
 }
 
+absl::StatusOr<double> ParsePacketRate(std::string_view text) {
+  double pps = 0;
+  const size_t unit = text.rfind("pps");
+  if (unit == std::string_view::npos || unit + 3 != text.size() ||
+      !ParseWithUnit(text.substr(0, unit), kRateUnits, &pps) || pps <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text),
+                     " is not a packet rate; allowed: packets/s above 0 with k, M or G, e.g. "
+                     "1Mpps or 500pps"));
+  }
+  return pps;
+}
+
+absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
+  double count = 0;
+  if (!ParseWithUnit(text, kRateUnits, &count) || count < 1 || count != std::floor(count)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text),
+                     " is not a number of packets; allowed: a whole number above 0, with k, M or "
+                     "G, e.g. 100000 or 1.5M"));
+  }
+  return static_cast<uint64_t>(count);
+}
+
 absl::StatusOr<uint64_t> ParseDurationNs(std::string_view text) {
   double ns = 0;
   if (!ParseWithUnit(text, kTimeUnits, &ns)) {
@@ -109,6 +133,12 @@ std::string FormatRate(double bps) {
   if (bps >= 1e6) return absl::StrFormat("%.3f Mbit/s", bps / 1e6);
   if (bps >= 1e3) return absl::StrFormat("%.3f kbit/s", bps / 1e3);
   return absl::StrFormat("%.0f bit/s", bps);
+}
+
+std::string FormatPacketRate(double pps) {
+  if (pps >= 1e6) return absl::StrFormat("%.3f Mpps", pps / 1e6);
+  if (pps >= 1e3) return absl::StrFormat("%.3f kpps", pps / 1e3);
+  return absl::StrFormat("%.0f pps", pps);
 }
 
 std::string FormatDurationNs(double ns) {

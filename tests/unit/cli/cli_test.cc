@@ -416,6 +416,76 @@ TEST_F(CliTest, ReloadSaysWhatIsInForce) {
   EXPECT_EQ(ParseJson(out_.str()).fields().at("result").string_value(), "KEPT_LAST_GOOD");
 }
 
+// What a generator's node says at the end.
+RunTestUpdate Generated(record::v1::Outcome outcome = record::v1::COMPLETED) {
+  RunTestUpdate update = Finished(outcome);
+  auto* result = update.mutable_result()->mutable_results(0);
+  result->set_ends(record::v1::ENDS_SENDER);
+  for (auto& interval : *result->mutable_intervals()) interval.set_sent(500'000);
+  return update;
+}
+
+TEST_F(CliTest, GenerateRunsATrialForEachFrameAndSumsThemUp) {
+  admin_.updates = {Grant(), Progress(0), Generated()};
+  EXPECT_EQ(Run({"generate", "--to", "198.18.0.2", "--frame", "64,1518", "--pause", "1ms"}),
+            ExitCode::kOk);
+  ASSERT_EQ(admin_.bench_requests.size(), 2u);
+  EXPECT_EQ(admin_.bench_requests[1].trial(), 1u);
+  for (const char* text : {"frames of 64 bytes", "GENERATED", "sent 1,000,000, unsent 12",
+                           "packets/s", "500.000 kpps", "FRAME", "1518", "018f-down"}) {
+    EXPECT_TRUE(OutHas(text)) << text << "\n" << out_.str();
+  }
+  EXPECT_FALSE(OutHas("lost 1,000")) << "it knows nothing of what arrived\n" << out_.str();
+}
+
+TEST_F(CliTest, BenchJsonIsAListOfTrials) {
+  admin_.updates = {Grant(), Finished()};
+  EXPECT_EQ(Run({"sink", "--from", "198.18.0.1", "--json"}), ExitCode::kOk);
+  const Struct json = ParseJson(out_.str());
+  ASSERT_EQ(json.fields().at("trials").list_value().values_size(), 1);
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(CliTest, ASweepEndsWithTheFirstTrialThatDid) {
+  admin_.updates = {Grant(), Generated(record::v1::ABORTED)};
+  EXPECT_EQ(Run({"generate", "--to", "198.18.0.2", "--frame", "64,128", "--json"}),
+            ExitCode::kAborted);
+  EXPECT_EQ(admin_.bench_requests.size(), 1u);
+}
+
+TEST_F(CliTest, ARefusedBenchRunExitsWith3) {
+  RunTestUpdate refused;
+  refused.mutable_rejection()->set_rule("lab_only");
+  refused.mutable_rejection()->set_stage("decide");
+  admin_.updates = {refused};
+  EXPECT_EQ(Run({"generate", "--to", "198.18.0.2"}), ExitCode::kRefused);
+  EXPECT_TRUE(ErrHas("lab_only")) << err_.str();
+}
+
+TEST_F(CliTest, TopLooksOnceWhenNobodyWatches) {
+  admin_.activity.set_dataplane_connected(true);
+  admin_.activity.add_ports()->set_name("data");
+  EXPECT_EQ(Run({"top", "--interval", "100ms"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("PORT") && OutHas("data") && OutHas("DROPPED")) << out_.str();
+  EXPECT_EQ(out_.str().find('\033'), std::string::npos);
+  EXPECT_EQ(Run({"top", "--once", "--json", "--interval", "100ms"}), ExitCode::kOk);
+  EXPECT_EQ(ParseJson(out_.str()).fields().at("interval_s").number_value(), 1);
+  for (const char* wrong : {"1ms", "2h", "soon"}) {
+    EXPECT_EQ(Run({"top", "--interval", wrong}), ExitCode::kUsage) << wrong;
+    EXPECT_TRUE(ErrHas("--interval")) << err_.str();
+  }
+}
+
+TEST_F(CliTest, CalibrationIsShownIfThereIsOne) {
+  EXPECT_EQ(Run({"calibrate", "--show"}), ExitCode::kLocal);
+  EXPECT_TRUE(ErrHas("weir calibrate")) << err_.str();
+  auto* point = admin_.node.mutable_calibration()->add_points();
+  point->set_frame_bytes(64);
+  point->set_generate_pps(12.5e6);
+  EXPECT_EQ(Run({"calibrate", "--show"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("12.500 Mpps")) << out_.str();
+}
+
 TEST_F(CliTest, CompletionKnowsEveryCommandAndFlag) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_EQ(RunBare({"completion", shell}), ExitCode::kOk);

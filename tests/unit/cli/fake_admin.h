@@ -44,11 +44,13 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ReloadPolicyReply reload;
   measurement::v1::ListAuditReply audit;
   measurement::v1::VerifyAuditReply verdict;
+  measurement::v1::NodeActivity activity;
 
   // What was asked last.
   measurement::v1::ListAuditRequest audit_request;
   measurement::v1::VerifyAuditRequest verify_request;
   measurement::v1::RunTestRequest test_request;
+  std::vector<measurement::v1::BenchRequest> bench_requests;
   measurement::v1::ListRecordsRequest records_request;
   std::atomic<bool> hanging{false};
   std::atomic<bool> cancelled{false};
@@ -67,6 +69,20 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   grpc::Status RunTest(grpc::ServerContext* context, const measurement::v1::RunTestRequest* request,
                        grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
     test_request = *request;
+    return Stream(context, writer);
+  }
+  grpc::Status Generate(grpc::ServerContext* context, const measurement::v1::BenchRequest* request,
+                        grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
+    bench_requests.push_back(*request);
+    return Stream(context, writer);
+  }
+  grpc::Status Sink(grpc::ServerContext* context, const measurement::v1::BenchRequest* request,
+                    grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
+    bench_requests.push_back(*request);
+    return Stream(context, writer);
+  }
+  grpc::Status Stream(grpc::ServerContext* context,
+                      grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) {
     for (const auto& update : updates) writer->Write(update);
     if (hang_after_updates) {
       hanging = true;
@@ -74,6 +90,12 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
       cancelled = true;
     }
     return test_status;
+  }
+  grpc::Status GetActivity(grpc::ServerContext*, const measurement::v1::GetActivityRequest*,
+                           measurement::v1::NodeActivity* reply) override {
+    activity.set_at_unix_ns(activity.at_unix_ns() + 1'000'000'000);
+    *reply = activity;
+    return grpc::Status::OK;
   }
   grpc::Status ListSessions(grpc::ServerContext*, const measurement::v1::ListSessionsRequest*,
                             measurement::v1::ListSessionsReply* reply) override {

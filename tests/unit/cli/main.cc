@@ -43,7 +43,7 @@ int BeControl(const std::string& config, bool stubborn, bool lone) {
 
 int HoldPair() {
   Interrupt interrupt;
-  auto pair = PrivatePair::Start("null:", interrupt);
+  auto pair = PrivatePair::Start("null:", interrupt, {});
   if (std::holds_alternative<Failure>(pair)) return 1;
   std::ofstream(std::string(getenv("TMPDIR")) + "/held") << "held";
   while (true) pause();

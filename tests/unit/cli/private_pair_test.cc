@@ -71,7 +71,7 @@ class PrivatePairTest : public testing::Test {
 
 TEST_F(PrivatePairTest, StartsBothAndTakesThemDown) {
   {
-    auto pair = PrivatePair::Start("null:", interrupt_);
+    auto pair = PrivatePair::Start("null:", interrupt_, {});
     const auto* failure = std::get_if<Failure>(&pair);
     ASSERT_EQ(failure, nullptr) << failure->message;
     const auto& started = std::get<std::unique_ptr<PrivatePair>>(pair);
@@ -90,7 +90,7 @@ TEST_F(PrivatePairTest, PreparesTheDeviceAndGivesItBack) {
       dir_.Write("weir-nic", "#!/bin/sh\necho \"$@\" >> " + dir_.File("weir-nic.calls") + "\n");
   fs::permissions(path, fs::perms::owner_all);
   {
-    auto pair = PrivatePair::Start("af_packet:eth1,ip4=192.0.2.1/24", interrupt_);
+    auto pair = PrivatePair::Start("af_packet:eth1,ip4=192.0.2.1/24", interrupt_, {});
     ASSERT_EQ(std::get_if<Failure>(&pair), nullptr);
   }
   std::ifstream calls(dir_.File("weir-nic.calls"));
@@ -114,7 +114,7 @@ TEST_F(PrivatePairTest, DeathOfTheCommandTakesThemDown) {
 TEST_F(PrivatePairTest, DaemonThatWillNotStopIsKilled) {
   MakeProgram("weir-control", "--stubborn-control");
   {
-    auto pair = PrivatePair::Start("null:", interrupt_);
+    auto pair = PrivatePair::Start("null:", interrupt_, {});
     ASSERT_EQ(std::get_if<Failure>(&pair), nullptr);
   }
   EXPECT_TRUE(NothingLeft());
@@ -125,7 +125,7 @@ TEST_F(PrivatePairTest, FailedDataplaneIsExplained) {
       dir_.Write("weir-dataplane", "#!/bin/sh\necho $$ > " + dir_.File("weir-dataplane.pid") +
                                        "\necho \"--port: no such device\" >&2\nexit 2\n");
   fs::permissions(path, fs::perms::owner_all);
-  auto pair = PrivatePair::Start("af_packet:nosuch0", interrupt_);
+  auto pair = PrivatePair::Start("af_packet:nosuch0", interrupt_, {});
   const auto* failure = std::get_if<Failure>(&pair);
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->code, ExitCode::kUsage) << "a bad port is the caller's mistake";
@@ -141,7 +141,7 @@ TEST_F(PrivatePairTest, DataplaneThatEndsAfterItsSocketIsExplained) {
                             self + " --fake-dataplane \"$@\"\necho \"no link\" >&2\nexit 3\n");
   fs::permissions(path, fs::perms::owner_all);
   MakeProgram("weir-control", "--lone-control");
-  auto pair = PrivatePair::Start("null:", interrupt_);
+  auto pair = PrivatePair::Start("null:", interrupt_, {});
   const auto* failure = std::get_if<Failure>(&pair);
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->code, ExitCode::kLocal);
@@ -153,7 +153,7 @@ TEST_F(PrivatePairTest, FailedControlTakesTheDataplaneDown) {
   const std::string path = dir_.Write(
       "weir-control", "#!/bin/sh\necho $$ > " + dir_.File("weir-control.pid") + "\nexit 3\n");
   fs::permissions(path, fs::perms::owner_all);
-  auto pair = PrivatePair::Start("null:", interrupt_);
+  auto pair = PrivatePair::Start("null:", interrupt_, {});
   const auto* failure = std::get_if<Failure>(&pair);
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->code, ExitCode::kLocal);
@@ -162,7 +162,7 @@ TEST_F(PrivatePairTest, FailedControlTakesTheDataplaneDown) {
 
 TEST_F(PrivatePairTest, MissingProgramIsExplained) {
   fs::remove(dir_.File("weir-dataplane"));
-  auto pair = PrivatePair::Start("null:", interrupt_);
+  auto pair = PrivatePair::Start("null:", interrupt_, {});
   const auto* failure = std::get_if<Failure>(&pair);
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->code, ExitCode::kLocal);

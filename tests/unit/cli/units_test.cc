@@ -69,6 +69,19 @@ TEST(UnitsTest, ImixMakesTheClassicFrames) {
   EXPECT_EQ(v6->at(2).udp_payload_bytes() + 18 + 48, 1518u);
 }
 
+TEST(UnitsTest, PacketRatesAndCounts) {
+  EXPECT_EQ(*ParsePacketRate("1Mpps"), 1e6);
+  EXPECT_EQ(*ParsePacketRate("2.5kpps"), 2500);
+  for (const char* wrong : {"pps", "1M", "0pps", "-1pps", "1ppsx"}) {
+    EXPECT_FALSE(ParsePacketRate(wrong).ok()) << wrong;
+  }
+  EXPECT_EQ(*ParseCount("100000"), 100'000u);
+  EXPECT_EQ(*ParseCount("1.5k"), 1'500u);
+  for (const char* wrong : {"0", "1.5", "x", ""}) EXPECT_FALSE(ParseCount(wrong).ok()) << wrong;
+  EXPECT_EQ(FormatPacketRate(14'880'952), "14.881 Mpps");
+  EXPECT_EQ(FormatPacketRate(12), "12 pps");
+}
+
 TEST(UnitsTest, Formats) {
   EXPECT_EQ(FormatRate(999), "999 bit/s");
   EXPECT_EQ(FormatRate(1e9), "1.000 Gbit/s");
