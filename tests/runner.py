@@ -5,6 +5,7 @@ directory. Both leave a JUnit XML file, and the closing line is the sum of those
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ class Suite:
     meson: tuple[str, ...] = ()  # Suites of GoogleTest executables.
     pytest: str = ""  # Directory of a pytest suite.
     timeout_s: int = 300  # For one executable, or the whole pytest suite.
+    alone: bool = False  # Nothing is built beside it: its packets have rates to keep.
 
 
 SUITES = (
@@ -38,9 +40,9 @@ SUITES = (
     Suite("loopback", "packets between two ports of one process", "build", meson=("loopback",)),
     Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
     Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
-    Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair"),
-    Suite("bench", "the benchmarks' table, arguments and files", "build", pytest="tests/bench"),
-    Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900),
+    Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair", alone=True),
+    Suite("bench", "the benchmarks' table, arguments and files", "build", pytest="tests/bench", alone=True),
+    Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900, alone=True),
     Suite("asan", "unit, ipc and loopback under ASan and UBSan", "build-asan", meson=("unit", "ipc", "loopback")),
 )
 
@@ -79,9 +81,12 @@ def count_junit(path: Path) -> Count:
     return count
 
 
+def build_command(directory: str, options: str, targets: list[str]) -> list[str]:
+    return ["bash", "-c", '. deploy/lib.sh; build "$@"', "build", directory, options, *targets]
+
+
 def build(directory: str, options: str, targets: list[str]) -> bool:
-    command = '. deploy/lib.sh; build "$@"'
-    return subprocess.run(["bash", "-c", command, "build", directory, options, *targets], cwd=ROOT).returncode == 0
+    return subprocess.run(build_command(directory, options, targets), cwd=ROOT).returncode == 0
 
 
 def introspect(directory: str, what: str) -> list[dict]:
@@ -102,6 +107,37 @@ def targets_of(suite: Suite) -> list[str]:
     needed = {target for test in meson_tests(suite) for target in test["depends"]}
     built = [target for target in introspect(suite.build, "targets") if target["id"] in needed]
     return sorted(os.path.relpath(name, ROOT / suite.build) for target in built for name in target["filename"])
+
+
+class BackgroundBuild:
+    """A build that takes what the suites running meanwhile leave of the CPUs, and stands still where it is told to.
+    A context: afterwards nothing of it runs any more."""
+
+    def __init__(self, directory: str, options: str, suites: list[Suite]):
+        self.process = None
+        if not build(directory, options, ["build.ninja"]):
+            return
+        targets = [target for suite in suites for target in targets_of(suite)]
+        command = ["chrt", "--idle", "0", *build_command(directory, options, targets)]
+        self.process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._signal("KILL")
+
+    def hold(self, held: bool) -> None:
+        self._signal("STOP" if held else "CONT")
+
+    def wait(self) -> bool:
+        """True once all is built."""
+        return self.process is not None and self.process.wait() == 0
+
+    def _signal(self, name: str) -> None:
+        # By session: ninja gives each compiler a process group of its own. Twice, for what was just being started.
+        for _ in range(2 if self.process else 0):
+            subprocess.run(["pkill", "--signal", name, "--session", str(self.process.pid)])
 
 
 def run_bounded(command: list[str], environment: dict, timeout_s: int, output) -> int:
@@ -191,28 +227,39 @@ def main() -> int:
         return 0
 
     chosen = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
+    release = [suite for suite in chosen if suite.build == "build"]
+    sanitized = [suite for suite in chosen if suite.build != "build"]
     started = time.monotonic()
     total = Count()
-    with tempfile.TemporaryDirectory(prefix="weir-tests-") as scratch:
-        for directory, options in (("build", ""), ("build-asan", ASAN_OPTIONS)):
-            suites = [suite for suite in chosen if suite.build == directory]
-            if not suites:
-                continue
-            print(f"==> building {directory}/", flush=True)
-            targets = []  # All of them.
-            if directory == "build-asan" and build(directory, options, ["build.ninja"]):
-                targets = [target for suite in suites for target in targets_of(suite)]
-            if not build(directory, options, targets):
+    with tempfile.TemporaryDirectory(prefix="weir-tests-") as directory, contextlib.ExitStack() as stack:
+        scratch = Path(directory)
+        if release:
+            print("==> building build/", flush=True)
+            if not build("build", "", []):
                 total += Count(failed=1)
-                continue
-            gtests = [suite for suite in suites if suite.meson]
-            for suite in gtests:
+                release = []
+        background = None
+        if sanitized:
+            background = stack.enter_context(BackgroundBuild("build-asan", ASAN_OPTIONS, sanitized))
+        gtests = [suite for suite in release if suite.meson]
+        for suite in gtests:
+            announce(suite, started)
+        total += run_gtests(gtests, scratch, arguments.k)
+        for suite in release:
+            if suite.pytest:
                 announce(suite, started)
-            total += run_gtests(gtests, Path(scratch), arguments.k)
-            for suite in suites:
-                if suite.pytest:
+                if background:
+                    background.hold(suite.alone)
+                total += run_pytest(suite, scratch, arguments.k)
+        if background:
+            background.hold(False)
+            print(f"==> building build-asan/ ({time.monotonic() - started:.0f} s)", flush=True)
+            if background.wait():
+                for suite in sanitized:
                     announce(suite, started)
-                    total += run_pytest(suite, Path(scratch), arguments.k)
+                total += run_gtests(sanitized, scratch, arguments.k)
+            else:
+                total += Count(failed=1)
     print(f"finished after {time.monotonic() - started:.0f} s")
     print(total, flush=True)
     return 0 if total.failed == 0 and total.passed > 0 else 1

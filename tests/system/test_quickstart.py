@@ -19,12 +19,9 @@ HUGEPAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
 def traces() -> set[str]:
     """What a Weir server puts on a machine, each thing in words."""
     found = {f"hugepages: {HUGEPAGES.read_text().strip()}"} if HUGEPAGES.exists() else set()
-    # The suite has a network of its own: what runs in the machine's is not from here.
-    machine = os.readlink("/proc/1/ns/net")
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            weir = (directory / "comm").read_text().strip() in ("weir-dataplane", "weir-control", "weir")
-            if weir and os.readlink(directory / "ns/net") != machine:
+            if (directory / "comm").read_text().strip() in ("weir-dataplane", "weir-control", "weir"):
                 found.add(f"process {directory.name}")
         except (FileNotFoundError, ProcessLookupError):
             pass
