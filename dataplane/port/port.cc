@@ -1,11 +1,14 @@
 #include "dataplane/port/port.h"
 
+#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 
 #include <chrono>
 #include <cstring>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "dataplane/port/device.h"
@@ -44,7 +47,7 @@ Port::~Port() {
   rte_eth_dev_callback_unregister(ethdev_, RTE_ETH_EVENT_INTR_RMV, &Port::OnRemoved, this);
   rte_eth_dev_info info{};
   const bool known = rte_eth_dev_info_get(ethdev_, &info) == 0;
-  rte_eth_dev_close(ethdev_);
+  OnControlThread([this] { rte_eth_dev_close(ethdev_); });
   if (known && info.device != nullptr) rte_dev_remove(info.device);
   for (rte_mempool* pool : pools_) rte_mempool_free(pool);
 }
@@ -143,7 +146,30 @@ void Port::Stop() {
     rte_mbuf* packet = nullptr;
     while (rte_eth_rx_burst(ethdev_, queue, &packet, 1) == 1) rte_pktmbuf_free(packet);
   }
-  rte_eth_dev_stop(ethdev_);
+  OnControlThread([this] { rte_eth_dev_stop(ethdev_); });
+}
+
+// The memif driver takes a connection down on EAL's interrupt thread when the peer goes, and on the
+// caller's when it is stopped, without a lock between: both at once free what it has twice. So it
+// is stopped on that thread, where alarms are called, too.
+void Port::OnControlThread(const std::function<void()>& work) const {
+  struct Call {
+    std::function<void()> work;
+    std::promise<void> done;
+  };
+  auto call = std::make_unique<Call>(Call{work, {}});
+  const std::future<void> done = call->done.get_future();
+  const auto run = [](void* argument) {
+    const std::unique_ptr<Call> of(static_cast<Call*>(argument));
+    of->work();
+    of->done.set_value();
+  };
+  if (spec_.kind != "memif" || rte_eal_alarm_set(1, run, call.get()) != 0) {
+    work();
+    return;
+  }
+  (void)call.release();  // run owns it.
+  done.wait();
 }
 
 PortStats Port::ReadStats() {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,6 +97,7 @@ class Port {
   friend class PortOpener;
 
   Port() = default;
+  void OnControlThread(const std::function<void()>& work) const;
   static int OnRemoved(uint16_t ethdev, rte_eth_event_type event, void* port, void* unused);
 
   uint16_t index_ = 0;
