@@ -2,6 +2,8 @@
 #ifndef WEIR_DATAPLANE_TX_EXPONENTIAL_H_
 #define WEIR_DATAPLANE_TX_EXPONENTIAL_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/clock/clock.h"
@@ -27,7 +29,9 @@ class Exponential {
  private:
   static constexpr int kTableBits = 12;
   static constexpr int kFractionBits = 24;
-  static const uint32_t* const kTable;  // Factors of the mean, kFractionBits behind the point.
+  using Table = std::array<uint32_t, size_t{1} << kTableBits>;
+  static Table MakeTable();
+  static const Table kTable;  // Factors of the mean, kFractionBits behind the point.
 
   uint64_t state_;
 };
