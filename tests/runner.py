@@ -219,8 +219,11 @@ def main() -> int:
     names = [suite.name for suite in SUITES]
     parser.add_argument("--suite", action="append", choices=names, help="only this suite; may be repeated")
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains TEXT")
+    parser.add_argument("--seconds", type=int, metavar="N", help="how long the saturation tests load (default: 5 and 2)")
     parser.add_argument("--list", action="store_true", help="list the suites and exit")
     arguments = parser.parse_args()
+    if arguments.seconds:
+        os.environ["WEIR_SATURATION_SECONDS"] = str(arguments.seconds)
     if arguments.list:
         for suite in SUITES:
             print(f"{suite.name:10}{suite.about}")
