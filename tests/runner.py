@@ -2,6 +2,10 @@
 
 A suite is either GoogleTest executables, which meson knows by suite name, or a pytest
 directory. Both leave a JUnit XML file, and the closing line is the sum of those.
+
+Packets and leases have deadlines, and a machine that is taken away for a second misses them.
+So a test that fails is repeated, at most twice; one that then passes is counted as passed and
+named before the closing line. A program that dies, hangs or leaks is not given a second chance.
 """
 
 import argparse
@@ -15,12 +19,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Neither optimised nor with debug information: it is built to be run once, and the building is what takes long.
 ASAN_OPTIONS = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=0 -Ddebug=false -Dbench=false"
+
+REPEATS = 2
 
 
 @dataclass(frozen=True)
@@ -52,28 +58,42 @@ class Count:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: dict[str, str] = field(default_factory=dict)  # Test to what it said.
+    repeated: list[str] = field(default_factory=list)  # Passed, but not at the first attempt.
 
     def __iadd__(self, other: "Count") -> "Count":
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.failures |= other.failures
+        self.repeated += other.repeated
         return self
 
     def __str__(self) -> str:
         text = f"{self.passed} passed, {self.failed} failed"
         return text + (f", {self.skipped} skipped" if self.skipped else "")
 
+    def repeat(self, again: "Count") -> None:
+        """The tests that had failed ran again, and nothing else did."""
+        self.repeated += [name for name in self.failures if name not in again.failures]
+        self.passed += again.passed
+        self.failed = again.failed
+        self.failures = again.failures
+
 
 def count_junit(path: Path) -> Count:
-    """What a JUnit file says. No usable file: the program died, which is one failure."""
+    """What a JUnit file says. No usable file: the program died, which is one failure without a name."""
     count = Count()
     try:
         cases = list(ElementTree.parse(path).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         return Count(failed=1)
     for case in cases:
-        if case.find("failure") is not None or case.find("error") is not None:
+        problem = case.find("failure")
+        problem = case.find("error") if problem is None else problem
+        if problem is not None:
             count.failed += 1
+            count.failures[f"{case.get('classname')}.{case.get('name')}"] = problem.text or problem.get("message", "")
         elif case.find("skipped") is not None or case.get("status") == "notrun":
             count.skipped += 1
         else:
@@ -164,38 +184,64 @@ def run_bounded(command: list[str], environment: dict, timeout_s: int, output) -
         process.wait()
 
 
-def run_gtest(suite: Suite, test: dict, scratch: Path, pattern: str) -> Count:
-    xml = scratch / f"{suite.name}-{test['name'].replace('/', '_')}.xml"
-    log = scratch / f"{xml.stem}.log"
+def attempt_gtest(suite: Suite, test: dict, xml: Path, pattern: str) -> Count:
+    log = xml.with_suffix(".log")
     command = [*test["cmd"], f"--gtest_output=xml:{xml}"]
     if pattern:
-        command.append(f"--gtest_filter=*{pattern}*")
+        command.append(f"--gtest_filter={pattern}")
     environment = {**os.environ, **test.get("env", {})}
+    xml.unlink(missing_ok=True)
     started = time.monotonic()
     with log.open("wb") as output:
         code = run_bounded(command, environment, suite.timeout_s, output)
     count = count_junit(xml)
-    if code != 0 and count.failed == 0:
-        count.failed = 1  # E.g. a leak, reported when the tests were already over.
+    if code != 0:
+        count.failed = max(count.failed, 1)  # E.g. a leak, reported when the tests were already over.
+    if code not in (0, 1):
+        count.failures = {}
     print(f"    {suite.name}/{test['name']}: {count} ({time.monotonic() - started:.1f} s)", flush=True)
     if count.failed:
         sys.stdout.write(log.read_text(errors="replace")[-8000:] + "\n")
     return count
 
 
-def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
+def run_gtest(suite: Suite, test: dict, scratch: Path, pattern: str) -> Count:
+    xml = scratch / f"{suite.name}-{test['name'].replace('/', '_')}.xml"
+    count = attempt_gtest(suite, test, xml, f"*{pattern}*" if pattern else "")
+    for _ in range(REPEATS):
+        if not can_be_repeated(count):
+            break
+        count.repeat(attempt_gtest(suite, test, xml, ":".join(count.failures)))
+    return count
+
+
+def attempt_pytest(suite: Suite, scratch: Path, options: list[str]) -> Count:
     xml = scratch / f"{suite.name}.xml"
     # Debian's interpreter: the one the packages of tests/packages.txt belong to.
-    command = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--no-header"]
-    command += [f"--junitxml={xml}", f"--rootdir={ROOT}", suite.pytest]
-    if pattern:
-        command += ["-k", pattern]
+    command = ["/usr/bin/python3", "-B", "-m", "pytest", "-o", f"cache_dir={scratch / suite.name}", "-v"]
+    command += ["--tb=short", "--no-header", f"--junitxml={xml}", f"--rootdir={ROOT}", suite.pytest, *options]
+    xml.unlink(missing_ok=True)
     code = run_bounded(command, dict(os.environ), suite.timeout_s, None)
     count = count_junit(xml)
-    if code not in (0, 5) and count.failed == 0:
-        count.failed = 1
+    if code not in (0, 5):
+        count.failed = max(count.failed, 1)
     print(f"    {suite.name}: {count}", flush=True)
     return count
+
+
+def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
+    options = ["-k", pattern] if pattern else []
+    count = attempt_pytest(suite, scratch, options)
+    for _ in range(REPEATS):
+        if not can_be_repeated(count):
+            break
+        count.repeat(attempt_pytest(suite, scratch, [*options, "--last-failed"]))
+    return count
+
+
+def can_be_repeated(count: Count) -> bool:
+    """Something failed, each of it is a test with a name, and it is not the half of the suite."""
+    return 0 < count.failed == len(count.failures) <= max(count.passed, 1)
 
 
 def run_gtests(suites: list[Suite], scratch: Path, pattern: str) -> Count:
@@ -263,6 +309,10 @@ def main() -> int:
                 total += run_gtests(sanitized, scratch, arguments.k)
             else:
                 total += Count(failed=1)
+    for name, said in total.failures.items():
+        print(f"==> failed: {name}\n{said.strip()[-2000:]}")
+    for name in total.repeated:
+        print(f"==> passed only when repeated: {name}")
     print(f"finished after {time.monotonic() - started:.0f} s")
     print(total, flush=True)
     return 0 if total.failed == 0 and total.passed > 0 else 1

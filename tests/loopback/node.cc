@@ -78,6 +78,7 @@ Node::~Node() {
   client_.reset();
   if (pid_ <= 0) return;
   Kill(SIGTERM);
+  Kill(SIGCONT);  // A test may have stopped it.
   WaitForExit();
 }
 
