@@ -51,10 +51,16 @@ class HoldBack {
     return Take();
   }
 
+  struct Flushed {
+    T packet;
+    bool overtaken;  // By fewer packets than it was to wait for.
+  };
+
   // The oldest one, whatever it still waits for: no more packets are coming.
-  std::optional<T> Flush() {
+  std::optional<Flushed> Flush() {
     if (held_.empty()) return std::nullopt;
-    return Take();
+    const bool overtaken = held_.front().remaining != distance_;
+    return Flushed{Take(), overtaken};
   }
 
  private:

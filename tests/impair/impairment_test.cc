@@ -37,7 +37,7 @@ std::vector<int> Order(int count, const Selection& held, uint32_t distance) {
       order.push_back(*released);
     }
   }
-  while (const auto left = hold_back.Flush()) order.push_back(*left);
+  while (const auto left = hold_back.Flush()) order.push_back(left->packet);
   return order;
 }
 
@@ -55,6 +55,19 @@ TEST(HoldBack, NeighboursKeepTheirOrder) {
 
 TEST(HoldBack, FlushedAtTheEnd) {
   EXPECT_EQ(Order(4, {.indices = {3}}, 1), (std::vector<int>{0, 1, 2, 3}));
+}
+
+TEST(HoldBack, FlushTellsWhatWasOvertaken) {
+  HoldBack<int> hold_back(2);
+  hold_back.Hold(0);
+  EXPECT_FALSE(hold_back.Release(true).has_value());
+  hold_back.Hold(2);
+  const auto first = hold_back.Flush();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_TRUE(first->overtaken);
+  const auto second = hold_back.Flush();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_FALSE(second->overtaken);
 }
 
 }  // namespace

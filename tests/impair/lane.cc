@@ -70,9 +70,9 @@ bool Lane::Poll(uint64_t now_ns) {
   counters_.received += received;
 
   if (received == 0 && now_ns > last_test_packet_ns_ + kFlushAfterNs) {
-    while (const auto packet = hold_back_.Flush()) {
-      ++counters_.flushed;
-      Enqueue(*packet, now_ns, 0);
+    while (const auto held = hold_back_.Flush()) {
+      ++(held->overtaken ? counters_.swapped : counters_.flushed);
+      Enqueue(held->packet, now_ns, 0);
     }
   }
   const bool sent_others = Send(&others_, now_ns);
