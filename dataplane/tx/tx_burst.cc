@@ -8,14 +8,38 @@
 
 namespace weir::dataplane {
 
+bool TxBurst::Take(rte_mbuf** mbufs, uint32_t count) {
+  const uint32_t kept = std::min(kept_count_, count);
+  if (rte_mempool_get_bulk(queue_.pool, reinterpret_cast<void**>(mbufs + kept), count - kept) != 0)
+      [[unlikely]] {
+    return false;
+  }
+  kept_count_ -= kept;
+  std::copy_n(kept_ + kept_count_, kept, mbufs);
+  return true;
+}
+
+uint32_t TxBurst::Send(rte_mbuf** mbufs, uint32_t count) {
+  const uint32_t sent =
+      rte_eth_tx_burst(queue_.port, queue_.queue, mbufs, static_cast<uint16_t>(count));
+  if (sent < count) [[unlikely]] {
+    const uint32_t kept = std::min(count - sent, kTxSaturatedBurst - kept_count_);
+    std::copy_n(mbufs + sent, kept, kept_ + kept_count_);
+    kept_count_ += kept;
+    rte_pktmbuf_free_bulk(mbufs + sent + kept, count - sent - kept);
+    AddRefused(count - sent);
+  }
+  return sent;
+}
+
+void TxBurst::FreeKept() {
+  rte_pktmbuf_free_bulk(kept_, kept_count_);
+  kept_count_ = 0;
+}
+
 uint32_t TxBurst::Flush() {
   if (count_ == 0) return 0;
-  const uint32_t sent =
-      rte_eth_tx_burst(queue_.port, queue_.queue, mbufs_, static_cast<uint16_t>(count_));
-  if (sent < count_) [[unlikely]] {
-    rte_pktmbuf_free_bulk(mbufs_ + sent, count_ - sent);
-    AddRefused(count_ - sent);
-  }
+  const uint32_t sent = Send(mbufs_, count_);
   uint32_t left = sent;
   for (uint32_t i = 0; i < segment_count_; ++i) {
     const TxSegment& segment = segments_[i];

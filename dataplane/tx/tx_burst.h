@@ -13,7 +13,8 @@ namespace weir::dataplane {
 
 class TxFlow;
 
-inline constexpr uint32_t kTxBurst = 32;  // Packets a burst when paced.
+inline constexpr uint32_t kTxBurst = 32;           // Packets a burst when paced.
+inline constexpr uint32_t kTxSaturatedBurst = 64;  // Packets a burst of a flow that has no rate.
 
 // A TX queue as its worker uses it.
 struct TxQueue {
@@ -39,7 +40,7 @@ struct TxSegment {
   uint64_t last_ns;
 };
 
-// Worker only. Packets stay in it no longer than one round of the worker.
+// Worker only. Packets that were planned stay in it no longer than one round of the worker.
 class TxBurst {
  public:
   TxBurst() = default;
@@ -59,7 +60,18 @@ class TxBurst {
   // Sends what is in it and tells each flow what became of its packets. Returns how many left.
   uint32_t Flush();
 
-  // Packets that the port refused since the last call, here and in what a flow sent by itself.
+  // Fills `mbufs` with empty packets, those that the port refused first: they are still in the
+  // core's cache, and, if they go to the same flow, carry its headers. False: there are not so
+  // many.
+  bool Take(rte_mbuf** mbufs, uint32_t count);
+  // Passes `count` packets to the port, and keeps those it refuses for the next Take. Returns how
+  // many left.
+  uint32_t Send(rte_mbuf** mbufs, uint32_t count);
+
+  // Frees what is kept: before the pool is.
+  void FreeKept();
+
+  // Packets that were due and have not left, since the last call.
   void AddRefused(uint64_t count) { refused_ += count; }
   uint64_t TakeRefused() {
     const uint64_t refused = refused_;
@@ -71,7 +83,9 @@ class TxBurst {
   TxQueue queue_;
   uint32_t count_ = 0;
   uint32_t segment_count_ = 0;
+  uint32_t kept_count_ = 0;
   uint64_t refused_ = 0;
+  rte_mbuf* kept_[kTxSaturatedBurst];
   rte_mbuf* mbufs_[kTxBurst];
   PlannedPacket planned_[kTxBurst];
   TxSegment segments_[kTxBurst];

@@ -1,7 +1,5 @@
 #include "dataplane/tx/tx_flow.h"
 
-#include <rte_ethdev.h>
-
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -97,7 +95,6 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock) {
 }
 
 uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock) {
-  const TxQueue& queue = burst->queue();
   const uint64_t left = saturated_limit_ - counters_.packets;
   if (left == 0) [[unlikely]] {
     Finish(counters_.packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
@@ -108,13 +105,14 @@ uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine
   const uint64_t stamp_ns = clock.ToNs(now_tsc);
   rte_mbuf* mbufs[kTxSaturatedBurst];
   uint32_t sent = 0;
-  if (rte_mempool_get_bulk(queue.pool, reinterpret_cast<void**>(mbufs), count) == 0) [[likely]] {
+  if (burst->Take(mbufs, count)) [[likely]] {
     auto sequence = static_cast<uint32_t>(counters_.packets);
     for (uint32_t i = 0; i < count; ++i) {
       StampPacket(size.Prepare(mbufs[i]), sequence++, static_cast<uint32_t>(stamp_ns));
     }
-    sent = rte_eth_tx_burst(queue.port, queue.queue, mbufs, static_cast<uint16_t>(count));
-    if (sent < count) rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
+    sent = burst->Send(mbufs, count);
+  } else {
+    burst->AddRefused(count);
   }
   if (sent != 0) {
     if (counters_.packets == 0) counters_.first_ns = stamp_ns;
@@ -125,7 +123,6 @@ uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine
   }
   if (sent < count) [[unlikely]] {
     counters_.rejected += count - sent;  // They keep their numbers.
-    burst->AddRefused(count - sent);
   }
   dirty_ = true;
   return sent;
@@ -158,8 +155,7 @@ void TxFlow::Fill(TxBurst* burst, const TxSegment& planned, uint64_t now_tsc,
                   const ClockLine& clock) {
   TxSegment segment = planned;
   rte_mbuf** const mbufs = burst->mbufs();
-  if (rte_mempool_get_bulk(burst->queue().pool, reinterpret_cast<void**>(mbufs), segment.count) !=
-      0) [[unlikely]] {
+  if (!burst->Take(mbufs, segment.count)) [[unlikely]] {
     burst->AddRefused(segment.count);
     Settle(segment, 0);
     return;

@@ -16,8 +16,6 @@
 
 namespace weir::dataplane {
 
-inline constexpr uint32_t kTxSaturatedBurst = 64;  // Packets a burst of a flow that has no rate.
-
 // Written by the main lcore, read by the worker before each burst. It is closed until the
 // receiver's first feedback, and closes by itself: when the main lcore no longer extends
 // allow_until, the load is zero.

@@ -111,6 +111,7 @@ void Worker::Run() {
   }
   last_publish_tsc_ = 0;
   Housekeeping(ReadTsc());
+  tx_burst_.FreeKept();
 }
 
 uint32_t Worker::Receive() {

@@ -127,6 +127,7 @@ TEST(TxBurst, RefusedPacketsKeepTheirNumbers) {
     for (uint32_t k = 0; k < counters.packets; ++k) ASSERT_EQ(drain.sequences[i][k], k);
   }
   EXPECT_EQ(rejected, refused);
+  burst.FreeKept();
   EXPECT_EQ(rte_mempool_in_use_count(pool->get()), 0u);
 }
 
