@@ -2,7 +2,11 @@
 #ifndef WEIR_DATAPLANE_CLOCK_CLOCK_H_
 #define WEIR_DATAPLANE_CLOCK_CLOCK_H_
 
+#ifdef __x86_64__
 #include <x86intrin.h>
+#else
+#include <rte_cycles.h>
+#endif
 
 #include <cstdint>
 
@@ -12,7 +16,14 @@ namespace weir::dataplane {
 
 __extension__ using Uint128 = unsigned __int128;
 
-inline uint64_t ReadTsc() { return __rdtsc(); }
+// The CPU's counter of constant rate, the same on all cores: x86's TSC, aarch64's CNTVCT.
+inline uint64_t ReadTsc() {
+#ifdef __x86_64__
+  return __rdtsc();
+#else
+  return rte_rdtsc();
+#endif
+}
 
 // Monotonic ns, for the main lcore's timers and leases.
 uint64_t SteadyNs();
