@@ -9,6 +9,7 @@
 
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/port/port.h"
+#include "dataplane/port/steering.h"
 #include "dataplane/rx/rx_flow.h"
 #include "dataplane/slowpath/peer_lease.h"
 #include "dataplane/tx/tx_flow.h"
@@ -41,6 +42,7 @@ struct Flow {
 
   // RX.
   std::vector<std::unique_ptr<RxFlow>> rx;  // One for each worker of the port.
+  SteeringRule steering;                    // Empty: the device chooses the queue.
   int32_t histogram = -1;
   uint32_t hellos = 0;
   uint64_t next_hello_ns = 0;

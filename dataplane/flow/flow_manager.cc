@@ -119,6 +119,7 @@ Result<const Flow*> FlowManager::Program(const v1::FlowSpec& message) {
   flow.programmed_ns = SteadyNs();
   if (!flow.spec.is_tx()) {
     if (Status attached = AttachReceivers(flow); !attached.ok()) return attached.error();
+    flow.steering = port->Steer(flow.spec);
   }
   // Asks for the neighbour at once, so that it is known when it is needed.
   if (routed) (void)env_.slow_path.neighbours().Resolve(*port, flow.spec.remote.ip);
@@ -266,6 +267,7 @@ void FlowManager::TryFinish(Flow& flow, uint64_t now_ns) {
     if (flow.tx != nullptr) flow.reason = flow.tx->reason();
   }
   flow.ending = false;
+  flow.steering = {};
   flow.ended_ns = now_ns;
   if (flow.pinned) {
     env_.slow_path.neighbours().Unpin(*flow.port, flow.spec.remote.ip);

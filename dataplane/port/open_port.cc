@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/log.h"
 #include "dataplane/port/device.h"
 #include "dataplane/port/kernel_drops.h"
 #include "dataplane/port/port.h"
@@ -147,10 +148,26 @@ Status PortOpener::CountQueues() {
 Status PortOpener::Configure() {
   rte_eth_conf conf{};
   conf.rxmode.mtu = ethdev_mtu_;
-  if (port_->rx_queue_count_ > 1 && info_.reta_size > 0) {
+  const uint64_t hash = (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info_.flow_type_rss_offloads;
+  const bool rss = info_.reta_size > 0 && hash != 0;
+  if (port_->rx_queue_count_ > 1 && rss) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf =
-        (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info_.flow_type_rss_offloads;
+    conf.rx_adv_conf.rss_conf.rss_hf = hash;
+  }
+  port_->receive_spread_ =
+      rss ? (hash & RTE_ETH_RSS_UDP) != 0
+                ? "RSS over addresses and ports"
+                : "RSS over addresses: all flows between two hosts on one queue"
+          : "the device's own choice: it has no RSS";
+  if (workers_ > 1) {
+    WEIR_LOG(INFO, "port %s: %u RX queue(s) for %u workers, shared out by %s", spec_.name.c_str(),
+             port_->rx_queue_count_, workers_, port_->receive_spread_.c_str());
+  }
+  if (workers_ > 1 && spec_.kind == "pci" && (!rss || port_->rx_queue_count_ < workers_)) {
+    WEIR_LOG(WARNING,
+             "port %s: the driver %s cannot share received packets out among %u workers: one may "
+             "get them all; their counts are right, but --workers 1 does as much",
+             spec_.name.c_str(), port_->driver_.c_str(), workers_);
   }
   port_->tx_offloads_ = info_.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
   conf.txmode.offloads = port_->tx_offloads_;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <thread>
 
+#include "dataplane/log.h"
 #include "dataplane/port/device.h"
 #include "dataplane/port/kernel_drops.h"
 
@@ -107,6 +108,21 @@ bool Port::SendFromMain(rte_mbuf* frame) const {
   if (rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1) return true;
   rte_pktmbuf_free(frame);
   return false;
+}
+
+SteeringRule Port::Steer(const FlowSpec& spec) {
+  if (workers_.size() < 2 || steering_refused_) return {};
+  const WorkerQueues& owner = workers_[spec.slot % workers_.size()];
+  if (owner.rx_queues.empty()) return {};
+  std::string reason;
+  SteeringRule rule =
+      SteeringRule::Create(ethdev_, spec, spec_.vlan, owner.rx_queues.front(), &reason);
+  if (!rule) {
+    steering_refused_ = true;
+    WEIR_LOG(INFO, "port %s: the driver %s steers no flows (%s); they come in by %s",
+             spec_.name.c_str(), driver_.c_str(), reason.c_str(), receive_spread_.c_str());
+  }
+  return rule;
 }
 
 Status Port::Start() {

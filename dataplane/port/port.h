@@ -17,6 +17,7 @@
 #include "dataplane/port/kernel_interface.h"
 #include "dataplane/port/packet_sender.h"
 #include "dataplane/port/port_spec.h"
+#include "dataplane/port/steering.h"
 #include "dataplane/result.h"
 
 namespace weir::dataplane {
@@ -80,6 +81,12 @@ class Port {
   // is then freed).
   bool SendFromMain(rte_mbuf* frame) const;
 
+  // A rule that sends the flow's packets to one worker's queue: of flows in consecutive slots the
+  // next worker's each time. Empty where there is one worker, or the device takes no such rule.
+  SteeringRule Steer(const FlowSpec& spec);
+  // How the device spreads what it receives over the queues, for people.
+  const std::string& receive_spread() const { return receive_spread_; }
+
   Status Start();
   // Before the pools of packets that were sent are freed, and after the workers stopped: what the
   // device still holds goes back to them.
@@ -112,6 +119,8 @@ class Port {
   uint64_t tx_offloads_ = 0;
   std::vector<WorkerQueues> workers_;
   std::vector<rte_mempool*> pools_;  // One for each RX queue.
+  std::string receive_spread_;
+  bool steering_refused_ = false;  // And said so.
   bool started_ = false;
   bool was_up_ = false;  // A memif client whose server went away cannot connect again.
   std::atomic<bool> removed_{false};

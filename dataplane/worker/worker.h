@@ -91,6 +91,9 @@ class Worker {
   size_t publish_cursor_ = 0;
 };
 
+// Workers lie one behind the other in memory: what one writes is on no line of another's.
+static_assert(alignof(Worker) == shm::kCacheLine && sizeof(Worker) % shm::kCacheLine == 0);
+
 }  // namespace weir::dataplane
 
 #endif  // WEIR_DATAPLANE_WORKER_WORKER_H_

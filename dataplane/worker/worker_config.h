@@ -55,6 +55,8 @@ class ConfigExchange {
   alignas(shm::kCacheLine) std::atomic<uint64_t> adopted_{0};    // Written by the worker.
 };
 
+static_assert(sizeof(ConfigExchange) % shm::kCacheLine == 0);
+
 // RX flows of one worker by slot. Main stores and clears; the worker reads. A flow is freed only
 // after it was cleared here, then stopped, and the worker published its final counters.
 class RxTable {

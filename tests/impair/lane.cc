@@ -17,6 +17,7 @@ namespace weir::impair {
 namespace {
 
 constexpr uint16_t kBurst = 32;
+constexpr uint16_t kSpreadBurst = 3;
 constexpr uint64_t kFlushAfterNs = 100'000'000;  // Without a test packet: the flow is over.
 
 }  // namespace
@@ -52,9 +53,10 @@ std::optional<uint8_t> TestPacketDscp(const rte_mbuf* packet) {
   return dscp;
 }
 
-Lane::Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment)
+Lane::Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment, uint16_t spread)
     : from_(from),
       to_(to),
+      spread_(spread),
       pool_(pool),
       impairment_(std::move(impairment)),
       hold_back_(impairment_.swap_distance) {}
@@ -126,11 +128,13 @@ void Lane::Enqueue(rte_mbuf* packet, uint64_t now_ns, uint64_t delay_ns) {
 bool Lane::Send(std::deque<Queued>* queue, uint64_t now_ns) {
   rte_mbuf* burst[kBurst];
   uint16_t due = 0;
-  while (due < kBurst && due < queue->size() && (*queue)[due].due_ns <= now_ns) {
+  const uint16_t room = spread_ == 1 ? kBurst : kSpreadBurst;
+  while (due < room && due < queue->size() && (*queue)[due].due_ns <= now_ns) {
     burst[due] = (*queue)[due].packet;
     ++due;
   }
-  const uint16_t sent = due == 0 ? 0 : rte_eth_tx_burst(to_, 0, burst, due);
+  const uint16_t sent = due == 0 ? 0 : rte_eth_tx_burst(to_, queue_, burst, due);
+  if (sent != 0) queue_ = static_cast<uint16_t>((queue_ + 1) % spread_);
   if (queue == &delayed_) {
     for (uint16_t i = 0; i < sent; ++i) held_ns_.push_back(now_ns - (*queue)[i].arrived_ns);
   }

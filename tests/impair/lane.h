@@ -26,7 +26,7 @@ struct LaneCounters {
   uint64_t forwarded = 0;   // Accepted by the sending port, copies included.
 };
 
-// A port to receive from, and how many queues it has. Packets are sent on queue 0.
+// A port to receive from, and how many queues it has.
 struct Receiver {
   uint16_t port = 0;
   uint16_t queues = 1;
@@ -36,7 +36,8 @@ struct Receiver {
 // says; what the sending port refuses is offered again. One thread.
 class Lane {
  public:
-  Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment);
+  // Packets are sent on queue 0, or on the first `spread` queues in turn, a few at a time.
+  Lane(Receiver from, uint16_t to, rte_mempool* pool, Impairment impairment, uint16_t spread = 1);
 
   // Receives and sends what is due. True if anything moved.
   bool Poll(uint64_t now_ns);
@@ -61,6 +62,8 @@ class Lane {
 
   const Receiver from_;
   const uint16_t to_;
+  const uint16_t spread_;
+  uint16_t queue_ = 0;  // Of the next burst.
   rte_mempool* const pool_;
   const Impairment impairment_;
   HoldBack<rte_mbuf*> hold_back_;

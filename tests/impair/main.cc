@@ -35,6 +35,8 @@ struct Options {
   bool slow = false;
   uint64_t delay_us = 0;
   uint64_t poll_us = 20;
+  uint16_t workers = 1;
+  uint16_t spread = 1;
   std::vector<uint64_t> drop, duplicate, swap;
   Impairment impairment;
 };
@@ -66,13 +68,11 @@ std::string DeviceArgument(const std::string& port, int index) {
 }
 
 // The two ends of a shared memory link must agree on the number of rings, or a queue without one
-// reads another's: a Weir dataplane with one worker has two pairs, the other the main lcore's.
-constexpr uint16_t kMemifQueues = 2;
-
-bool StartPort(uint16_t port, rte_mempool* pool, Receiver* receiver) {
+// reads another's: a Weir dataplane has a pair for each worker and one for the main lcore.
+bool StartPort(uint16_t port, uint16_t queues, rte_mempool* pool, Receiver* receiver) {
   rte_eth_dev_info info{};
   if (rte_eth_dev_info_get(port, &info) != 0) return false;
-  *receiver = {port, std::min(kMemifQueues, info.max_rx_queues)};
+  *receiver = {port, std::min(queues, info.max_rx_queues)};
   const rte_eth_conf configuration{};
   if (rte_eth_dev_configure(port, receiver->queues, receiver->queues, &configuration) != 0)
     return false;
@@ -104,7 +104,8 @@ std::string Start(const Options& options, rte_mempool** pool, std::array<Receive
   *pool = rte_pktmbuf_pool_create("impair", kBuffers, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
   if (*pool == nullptr) return "no memory for packets";
   for (uint16_t port = 0; port < 2; ++port) {
-    if (!StartPort(port, *pool, &(*receivers)[port])) {
+    const auto queues = static_cast<uint16_t>(options.workers + 1);
+    if (!StartPort(port, queues, *pool, &(*receivers)[port])) {
       return "port '" + options.ports[port] + "' did not start";
     }
   }
@@ -140,7 +141,8 @@ int Run(const Options& options) {
     return 1;
   }
   std::array<Lane, 2> lanes = {
-      Lane(receivers[0], 1, pool, options.reverse ? Impairment{} : options.impairment),
+      Lane(receivers[0], 1, pool, options.reverse ? Impairment{} : options.impairment,
+           options.spread),
       Lane(receivers[1], 0, pool, options.reverse ? options.impairment : Impairment{})};
   fmt::print("ready\n");
   std::fflush(stdout);
@@ -173,6 +175,11 @@ int Main(int argc, char** argv) {
       ->excludes(app.get_option("--swap-every"))
       ->excludes(app.get_option("--swap"));
   app.add_option("--poll-us", options.poll_us, "between looks at idle ports");
+  app.add_option("--workers", options.workers, "of the dataplanes at the other ends of memif ports")
+      ->check(CLI::Range(1, 8));
+  app.add_option("--spread", options.spread,
+                 "sends first to second on so many queues in turn, whatever the flow")
+      ->check(CLI::Range(1, 8));
   app.add_flag("--slow", options.slow, "at most 32 packets a look, and none in between");
   CLI11_PARSE(app, argc, argv);
   impairment.drop.indices.insert(options.drop.begin(), options.drop.end());

@@ -56,11 +56,11 @@ def bridged_pair(lab: Lab, driver: str, **options) -> tuple[Node, Node]:
     return nodes[0], nodes[1]
 
 
-def impaired_pair(lab: Lab, *impairments: str) -> tuple[Node, Node, Process]:
-    """A server and a client with weir-impair between: "forward" is from server to client."""
+def impaired_pair(lab: Lab, *impairments: str, **options) -> tuple[Node, Node, Process]:
+    """A server and a client with weir-impair between: "forward" is from server to client. `options` are both nodes'."""
     server_link, client_link = lab.directory / "server.sock", lab.directory / "client.sock"
-    server = make_node(lab, "a", 1, f"memif:{server_link},role=server").start()
-    client = make_node(lab, "b", 2, f"memif:{client_link},role=server").start()
+    server = make_node(lab, "a", 1, f"memif:{server_link},role=server", **options).start()
+    client = make_node(lab, "b", 2, f"memif:{client_link},role=server", **options).start()
     impair = lab.start("impair", BUILD / "tests/impair/weir-impair", f"memif:{server_link}", f"memif:{client_link}",
                        "--realtime", *impairments)  # fmt: skip
     impair.wait_for_output("ready")
