@@ -61,7 +61,7 @@ int main() {
   flow.PublishTo(*cell);
   weir::shm::RxCounters counters{};
   if (!cell->cell.Load(&counters) || counters.packets != kFrames * kRounds ||
-      counters.lost + counters.duplicated + drops.unknown != 0) {
+      counters.lost() + counters.duplicated + drops.unknown != 0) {
     std::fprintf(stderr, "bench-instructions: the packets were not all tracked\n");
     return EXIT_FAILURE;
   }

@@ -50,7 +50,7 @@ record::v1::Delay MeasureDelay(const Segment& segment, const std::vector<RxFlow>
       const std::optional<shm::RxCounters> rx = segment.Rx(worker, flow.slot.slot);
       const LogHistogram* histogram = segment.Histogram(worker, flow.histogram_index);
       if (histogram == nullptr || !rx.has_value() || rx->generation != flow.slot.generation ||
-          rx->delay_count == 0) {
+          rx->packets == 0) {
         continue;
       }
       sources.push_back({histogram, *rx});
@@ -75,7 +75,7 @@ record::v1::Delay MeasureDelay(const Segment& segment, const std::vector<RxFlow>
   for (const Source& source : sources) {
     const int64_t shift = source.counters.delay_base_ns - base;
     counts.Add(*source.histogram, static_cast<uint64_t>(shift));
-    const double count = static_cast<double>(source.counters.delay_count);
+    const double count = static_cast<double>(source.counters.packets);
     sum += static_cast<double>(source.counters.delay_sum_ns) + static_cast<double>(shift) * count;
     samples += count;
   }

@@ -38,19 +38,16 @@ bool MergeWorkers(const Segment& segment, FlowSlot flow, shm::RxCounters* merged
                   std::set<uint32_t>* workers) {
   *merged = {};
   bool complete = true;
-  uint32_t cells = 0;
   uint64_t jitter_weight = 0;
   for (uint32_t worker = 0; worker < segment.header().workers; ++worker) {
     const std::optional<shm::RxCounters> rx = segment.Rx(worker, flow.slot);
     complete &= rx.has_value();
     if (!rx.has_value() || rx->generation != flow.generation || rx->packets == 0) continue;
-    ++cells;
     workers->insert(worker);
     merged->packets += rx->packets;
     merged->bytes += rx->bytes;
     merged->frame_bytes += rx->frame_bytes;
     merged->highest_sequence = std::max(merged->highest_sequence, rx->highest_sequence);
-    merged->lost += rx->lost;
     merged->reordered += rx->reordered;
     merged->duplicated += rx->duplicated;
     merged->late += rx->late;
@@ -66,11 +63,7 @@ bool MergeWorkers(const Segment& segment, FlowSlot flow, shm::RxCounters* merged
       merged->jitter_x16_ns = rx->jitter_x16_ns;
     }
   }
-  // Each worker misses what another one got: only the union has the flow's gaps.
-  if (cells > 1) {
-    merged->lost =
-        merged->highest_sequence > merged->packets ? merged->highest_sequence - merged->packets : 0;
-  }
+  // Each worker misses what another one got: only the union, whose lost() it is, has the gaps.
   merged->generation = flow.generation;
   return complete;
 }
@@ -82,7 +75,7 @@ ReceiverTotals ReadReceiver(const Segment& segment, const std::vector<RxFlow>& f
     shm::RxCounters rx;
     totals.stale |= !MergeWorkers(segment, flow.slot, &rx, &totals.workers);
     totals.received += rx.packets;
-    totals.gaps += rx.lost;
+    totals.gaps += rx.lost();
     totals.reordered += rx.reordered;
     totals.duplicated += rx.duplicated;
     totals.late += rx.late;

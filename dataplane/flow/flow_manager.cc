@@ -512,19 +512,16 @@ void FlowManager::PublishStatus(const Flow& flow) {
   status.role = static_cast<uint8_t>(flow.spec.role);
   status.state = static_cast<uint8_t>(flow.state);
   status.reason = static_cast<uint8_t>(flow.reason);
-  std::memcpy(status.session_id, flow.spec.session_id.data(), flow.spec.session_id.size());
-  status.stream = flow.spec.stream;
   status.histogram_index = flow.histogram;
   // The flow's own times are steady; readers want the wall clock.
   const uint64_t wall_offset = env_.clock.NowNs() - SteadyNs();
   auto wall = [wall_offset](uint64_t steady) { return steady == 0 ? 0 : steady + wall_offset; };
-  status.proven_ns = wall(flow.proven_ns);
   status.armed_ns = wall(flow.armed_ns);
   status.ended_ns = wall(flow.ended_ns);
   status.feedback_ns = wall(flow.feedback_ns);
   status.feedback_received = flow.feedback_received;
   status.peer_highest = flow.peer_highest;
-  status.pauses = flow.lease.pauses();
+  status.pauses = static_cast<uint32_t>(flow.lease.pauses());
   env_.segment.status(flow.spec.slot).cell.Store(status);
 }
 

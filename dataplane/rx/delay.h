@@ -2,36 +2,17 @@
 #ifndef WEIR_DATAPLANE_RX_DELAY_H_
 #define WEIR_DATAPLANE_RX_DELAY_H_
 
-#include <rte_prefetch.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <limits>
 
+#include "dataplane/rx/delay_distribution.h"
 #include "shm/log_histogram.h"
 
 namespace weir::dataplane {
 
-// Counts of a burst that come after it: of packets of many flows, each of which lies in a line of
-// its own that is not at hand. Fetched when added, counted by Flush.
-class DeferredCounts {
- public:
-  void Add(std::atomic<uint64_t>* place) {
-    rte_prefetch0_write(place);
-    places_[count_++] = place;
-  }
-  void Flush() {
-    for (uint32_t i = 0; i < count_; ++i) shm::LogHistogram::Increment(places_[i]);
-    count_ = 0;
-  }
-
- private:
-  std::atomic<uint64_t>* places_[64];
-  uint32_t count_ = 0;
-};
-
-// Written by one worker.
+// Written by one worker. Small, for it lies in the line that each packet writes; what fills a line
+// of its own is in the flow's DelayDistribution, the same one for each call.
 class DelayTracker {
  public:
   // Delays beyond this, or below zero, on the first packet mean that the clocks of the two
@@ -40,22 +21,18 @@ class DelayTracker {
   static constexpr int64_t kBaseMarginNs = 1'000'000;
 
   static constexpr uint32_t kMaxBurst = 64;
-  static constexpr uint32_t kFew = 4;  // So many packets are counted in the histogram later.
+  static constexpr uint32_t kFew = 4;  // So many do not outweigh the histogram's lines.
 
   // Packets that came at one time, in the order they came; `count` from 1 to kMaxBurst.
   // send_low: low 32 bits of each send time; receive_ns: full width; clock_offset: receiver's
   // minus sender's clock to within 2 s (from the beacon; 0 until one came).
   void Add(const uint32_t* send_low, uint32_t count, uint64_t receive_ns, int64_t clock_offset,
-           shm::LogHistogram* histogram, DeferredCounts* deferred = nullptr) {
+           DelayDistribution& delays) {
     // Each delay is clock_offset plus a difference that fits 32 bits.
     const auto offset_low = static_cast<uint32_t>(clock_offset);
     const uint32_t origin = static_cast<uint32_t>(receive_ns) - offset_low;
-    if (first_) [[unlikely]] {
-      first_ = false;
-      last_transit_ = static_cast<uint32_t>(receive_ns) - send_low[0];
-      const int64_t delay = clock_offset + static_cast<int32_t>(origin - send_low[0]);
-      if (delay < 0 || delay > kPlausibleNs) base_ = delay - kBaseMarginNs;
-    }
+    if (delays.empty()) [[unlikely]]
+      Start(send_low[0], receive_ns, clock_offset, delays);
 
     int32_t low = std::numeric_limits<int32_t>::max();
     int32_t high = std::numeric_limits<int32_t>::min();
@@ -66,38 +43,54 @@ class DelayTracker {
       high = std::max(high, difference);
       sum += difference;
     }
-    min_ = std::min(min_, clock_offset + low);
-    max_ = std::max(max_, clock_offset + high);
-    sum_ += sum + static_cast<int64_t>(count) * (clock_offset - base_);
+    const int64_t above_base = clock_offset - delays.base();
+    delays.Widen(clock_offset + low, clock_offset + high);
+    sum_ += sum + static_cast<int64_t>(count) * above_base;
 
     AddJitter(send_low, count, static_cast<uint32_t>(receive_ns));
+    shm::LogHistogram* const histogram = delays.histogram();
     if (histogram == nullptr) return;
-    const int64_t above_base = clock_offset - base_;
-    if (count <= kFew && deferred != nullptr) {
-      for (uint32_t i = 0; i < count; ++i) {
-        const int64_t delay = above_base + static_cast<int32_t>(origin - send_low[i]);
-        deferred->Add(histogram->Place(static_cast<uint64_t>(std::max<int64_t>(delay, 0))));
-      }
-      return;
-    }
-    if (above_base + low >= 0 && above_base + high <= shm::LogHistogram::kMaxSmall) [[likely]] {
+    if (count > kFew && above_base + low >= 0 && above_base + high <= shm::LogHistogram::kMaxSmall)
+        [[likely]] {
       // All of them fit 31 bits.
       histogram->AddSmall(send_low, count, origin + static_cast<uint32_t>(above_base));
       return;
     }
     for (uint32_t i = 0; i < count; ++i) {
-      const int64_t delay = above_base + static_cast<int32_t>(origin - send_low[i]);
-      histogram->Add(static_cast<uint64_t>(std::max<int64_t>(delay, 0)));
+      Count(above_base + static_cast<int32_t>(origin - send_low[i]), delays);
     }
   }
 
-  int64_t base() const { return base_; }
-  int64_t min() const { return first_ ? 0 : min_; }
-  int64_t max() const { return first_ ? 0 : max_; }
-  int64_t sum() const { return sum_; }  // Of the delays, each with base() subtracted.
+  // The same of one packet that is not the flow's first.
+  void AddOne(uint32_t send_low, uint64_t receive_ns, int64_t clock_offset,
+              DelayDistribution& delays) {
+    const uint32_t transit = static_cast<uint32_t>(receive_ns) - send_low;
+    const int64_t delay =
+        clock_offset + static_cast<int32_t>(transit - static_cast<uint32_t>(clock_offset));
+    const int64_t above_base = delay - delays.base();
+    delays.Widen(delay, delay);
+    sum_ += above_base;
+    jitter_x16_ += Magnitude(transit - last_transit_) - ((jitter_x16_ + 8) >> 4);
+    last_transit_ = transit;
+    if (delays.histogram() != nullptr) Count(above_base, delays);
+  }
+
+  int64_t sum() const { return sum_; }  // Of the delays, each with the base subtracted.
   uint64_t jitter_x16() const { return jitter_x16_; }
 
  private:
+  void Start(uint32_t send_low, uint64_t receive_ns, int64_t clock_offset,
+             DelayDistribution& delays) {
+    last_transit_ = static_cast<uint32_t>(receive_ns) - send_low;
+    const int64_t delay =
+        clock_offset + static_cast<int32_t>(last_transit_ - static_cast<uint32_t>(clock_offset));
+    if (delay < 0 || delay > kPlausibleNs) delays.set_base(delay - kBaseMarginNs);
+  }
+
+  static void Count(int64_t above_base, DelayDistribution& delays) {
+    delays.Count(static_cast<uint64_t>(std::max<int64_t>(above_base, 0)));
+  }
+
   // RFC 3550 section 6.4.1 and appendix A.8: J += (|D| - J) / 16, J kept times 16. The first
   // packet of a flow differs from itself by 0, which leaves J at 0.
   void AddJitter(const uint32_t* send_low, uint32_t count, uint32_t receive_low) {
@@ -116,13 +109,9 @@ class DelayTracker {
     return static_cast<int32_t>(difference) < 0 ? 0 - difference : difference;
   }
 
-  int64_t min_ = std::numeric_limits<int64_t>::max();
-  int64_t max_ = std::numeric_limits<int64_t>::min();
   int64_t sum_ = 0;
   uint64_t jitter_x16_ = 0;
-  int64_t base_ = 0;
   uint32_t last_transit_ = 0;
-  bool first_ = true;  // No packet yet.
 };
 
 }  // namespace weir::dataplane

@@ -6,6 +6,8 @@
 #include <smmintrin.h>
 #endif
 
+#include <rte_ether.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -44,6 +46,16 @@ class alignas(64) PlainHeader {
   PlainHeader(const FlowSpec& spec, uint16_t vlan);
 
   bool is_v6() const { return (bytes_[kKind] & kV6) != 0; }
+  // Ethernet with FCS.
+  uint32_t ethernet_bytes() const {
+    return RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN +
+           ((bytes_[kKind] & kTagged) != 0 ? sizeof(rte_vlan_hdr) : 0);
+  }
+  uint64_t cookie() const {
+    uint64_t raw;
+    std::memcpy(&raw, bytes_ + kBeforeIp + Cookie(is_v6()), sizeof(raw));
+    return wire::ByteSwap(raw);
+  }
 
   // Compares packets with one header, which it holds in registers. kV6 must be the header's.
   template <bool kV6>
@@ -82,8 +94,7 @@ class alignas(64) PlainHeader {
   // (`key`, adjacent as in the packet) and its cookie the flow's?
   bool Matches(const uint8_t* key, uint64_t cookie, bool v6) const {
     const uint8_t* const ip = bytes_ + kBeforeIp;
-    const uint64_t raw = wire::ByteSwap(cookie);
-    return v6 == is_v6() && std::memcmp(ip + Cookie(v6), &raw, sizeof(raw)) == 0 &&
+    return v6 == is_v6() && cookie == this->cookie() &&
            std::memcmp(ip + (v6 ? 8 : 12), key, v6 ? 36 : 12) == 0;
   }
 

@@ -46,13 +46,26 @@ RxFlow* GuessFlow(const rte_mbuf* mbuf, const uint8_t* ip, uint32_t ip_offset,
   return table.Find(wire::CookieSlot(LoadBe64(ip + PlainHeader::Cookie(v6))));
 }
 
+// True: a packet of the flow with these headers, in a frame without padding (which was seen to be
+// long enough for a test packet), and with a checksum that nobody found bad.
+template <bool kV6>
+bool IsPlain(const PlainHeader::Comparison<kV6>& ours, const Guess& guess, uint32_t ip_offset) {
+  constexpr uint32_t kUdp = PlainHeader::Cookie(kV6) - sizeof(rte_udp_hdr);
+  const uint32_t packet_bytes = guess.mbuf->pkt_len - ip_offset;
+  const uint32_t udp_bytes = packet_bytes - kUdp;
+  const uint32_t ip_length = kV6 ? udp_bytes : packet_bytes;
+  return ours(guess.ip) &&
+         Load16(guess.ip + (kV6 ? 4 : 2)) == wire::ByteSwap(static_cast<uint16_t>(ip_length)) &&
+         Load16(guess.ip + kUdp + 4) == wire::ByteSwap(static_cast<uint16_t>(udp_bytes)) &&
+         (guess.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD) == 0;
+}
+
 // Packets from `begin` on that were guessed to be of one flow and have nothing odd about them: what
 // is most often to be done for a packet, in one loop. Adds them to the flow's run. Returns where it
 // ended.
 template <bool kV6>
 const Guess* TakePlain(const Guess* begin, const Guess* end, uint32_t ip_offset, RxFlow::Run* run) {
   constexpr uint32_t kCookie = PlainHeader::Cookie(kV6);
-  constexpr uint32_t kUdp = kCookie - sizeof(rte_udp_hdr);
   RxFlow* const flow = run->flow;
   const PlainHeader::Comparison<kV6> ours(flow->header());
   RxFlow::InOrder in_order(flow);
@@ -60,18 +73,10 @@ const Guess* TakePlain(const Guess* begin, const Guess* end, uint32_t ip_offset,
   uint64_t ip_bytes = 0;
   const Guess* at = begin;
   for (; at != end && at->flow == flow; ++at) {
-    const uint8_t* const ip = at->ip;
-    // The lengths of a frame without padding; it was seen to be long enough for a test packet.
-    const uint32_t packet_bytes = at->mbuf->pkt_len - ip_offset;
-    const uint32_t udp_bytes = packet_bytes - kUdp;
-    const uint32_t ip_length = kV6 ? udp_bytes : packet_bytes;
-    if (!ours(ip) ||
-        Load16(ip + (kV6 ? 4 : 2)) != wire::ByteSwap(static_cast<uint16_t>(ip_length)) ||
-        Load16(ip + kUdp + 4) != wire::ByteSwap(static_cast<uint16_t>(udp_bytes)) ||
-        (at->mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD) != 0) [[unlikely]] {
+    if (!IsPlain<kV6>(ours, *at, ip_offset)) [[unlikely]]
       break;
-    }
-    const uint64_t sequence_and_time = LoadBe64(ip + kCookie + sizeof(uint64_t));
+    const uint32_t packet_bytes = at->mbuf->pkt_len - ip_offset;
+    const uint64_t sequence_and_time = LoadBe64(at->ip + kCookie + sizeof(uint64_t));
     if (!in_order.Take(static_cast<uint32_t>(sequence_and_time >> 32))) [[unlikely]]
       continue;
     *send_time++ = static_cast<uint32_t>(sequence_and_time);
@@ -79,11 +84,23 @@ const Guess* TakePlain(const Guess* begin, const Guess* end, uint32_t ip_offset,
     run->last_bytes = packet_bytes;
   }
   in_order.Finish();
-  const auto measured = static_cast<uint32_t>(send_time - run->send_time);
   run->ip_bytes += ip_bytes;
-  run->frame_bytes += ip_bytes + uint64_t{measured - run->count} * (ip_offset + RTE_ETHER_CRC_LEN);
-  run->count = measured;
+  run->count = static_cast<uint32_t>(send_time - run->send_time);
   return at;
+}
+
+// The same of one packet that begins and ends a run. False, and nothing is done: it is not as plain
+// as most.
+template <bool kV6>
+bool TakeOne(const Guess& guess, uint32_t ip_offset, uint64_t now_ns) {
+  constexpr uint32_t kCookie = PlainHeader::Cookie(kV6);
+  if (!IsPlain<kV6>(PlainHeader::Comparison<kV6>(guess.flow->header()), guess, ip_offset)) {
+    return false;
+  }
+  const uint64_t sequence_and_time = LoadBe64(guess.ip + kCookie + sizeof(uint64_t));
+  return guess.flow->TakeOne(static_cast<uint32_t>(sequence_and_time >> 32),
+                             static_cast<uint32_t>(sequence_and_time),
+                             guess.mbuf->pkt_len - ip_offset, now_ns);
 }
 static_assert(RTE_ETHER_HDR_LEN + PlainHeader::Cookie(false) + wire::kMinUdpPayload +
                   RTE_ETHER_CRC_LEN ==
@@ -137,17 +154,22 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
 
   // Second pass: whose it is, and what it carried, by runs of one flow.
   RxFlow::Run run;
-  DeferredCounts deferred;
   uint16_t kept = 0;
   uint16_t punts = 0;
   auto start_run = [&](RxFlow* flow) {
     if (flow == run.flow) return;
-    if (run.flow != nullptr) run.flow->Finish(run, now_ns, &deferred);
+    if (run.flow != nullptr) run.flow->Finish(run, now_ns);
     run.Start(flow);
   };
   const Guess* const end = guesses + count;
   for (const Guess* at = guesses; at != end;) {
     if (at->flow != nullptr) [[likely]] {
+      const bool alone = at->flow != run.flow && (at + 1 == end || at[1].flow != at->flow);
+      if (alone && (at->flow->header().is_v6() ? TakeOne<true>(*at, ip_offset, now_ns)
+                                               : TakeOne<false>(*at, ip_offset, now_ns))) {
+        mbufs[kept++] = at++->mbuf;
+        continue;
+      }
       start_run(at->flow);
       const Guess* const stopped = at->flow->header().is_v6()
                                        ? TakePlain<true>(at, end, ip_offset, &run)
@@ -174,8 +196,7 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
     start_run(flow);
     flow->Add(packet, &run);
   }
-  if (run.flow != nullptr) run.flow->Finish(run, now_ns, &deferred);
-  deferred.Flush();
+  if (run.flow != nullptr) run.flow->Finish(run, now_ns);
   return punts;
 }
 

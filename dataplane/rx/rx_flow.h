@@ -29,14 +29,11 @@ struct ReceivedPacket {
 
 // Each worker of a port has its own RxFlow for the same flow: whichever queue a packet comes
 // in on, it is counted, and a reader merges. Made by the main lcore, written by the worker.
-// A packet touches three cache lines: what must match, then what is counted.
+// A packet touches three cache lines, side by side: what must match, what is counted, delays.
 class RxFlow {
  public:
   RxFlow(const FlowSpec& spec, uint16_t vlan, shm::LogHistogram* histogram)
-      : header_(spec, vlan),
-        histogram_(histogram),
-        slot_(spec.slot),
-        generation_(spec.generation) {}
+      : header_(spec, vlan), generation_(spec.generation), delays_(histogram) {}
 
 #ifndef __SANITIZE_ADDRESS__
   static void* operator new(size_t);
@@ -45,9 +42,15 @@ class RxFlow {
 
   void Prefetch() const {
     rte_prefetch0(this);
-    rte_prefetch0(&tracker_);
-    rte_prefetch0(&delay_);
+    rte_prefetch0_write(&tracker_);
+    rte_prefetch0_write(&delays_);
   }
+
+  void PrefetchToPublish() const {
+    Prefetch();
+    rte_prefetch0(&disorder_);
+  }
+  void PrefetchHistogram() const { delays_.Prefetch(); }
 
   const PlainHeader& header() const { return header_; }
 
@@ -58,14 +61,14 @@ class RxFlow {
     uint32_t count;          // Measured: neither duplicates nor late.
     uint32_t last_bytes;
     uint64_t ip_bytes;
-    uint64_t frame_bytes;
+    uint64_t padding;  // Frame bytes beyond the packet's and its Ethernet header's.
     uint32_t send_time[kRxBurst];
 
     void Start(RxFlow* of) {
       flow = of;
       count = 0;
       ip_bytes = 0;
-      frame_bytes = 0;
+      padding = 0;
     }
   };
 
@@ -78,7 +81,7 @@ class RxFlow {
     // True: the packet is to be measured. False: a duplicate, or late; it is counted.
     bool Take(uint32_t sequence) {
       if (sequence == expected_) [[likely]] {
-        if (!whole_) whole_ = flow_->tracker_.Reuse(sequence, flow_->disorder_->holes);
+        if (!whole_) whole_ = flow_->tracker_.Reuse(sequence, *flow_->disorder_.holes);
         ++expected_;
         return true;
       }
@@ -107,64 +110,82 @@ class RxFlow {
     if (!Track(packet.sequence)) return;
     run->send_time[run->count++] = packet.send_time;
     run->ip_bytes += packet.ip_bytes;
-    run->frame_bytes += packet.frame_bytes;
+    run->padding += packet.frame_bytes - packet.ip_bytes - header_.ethernet_bytes();
     run->last_bytes = packet.ip_bytes;
   }
 
-  void Finish(const Run& run, uint64_t now_ns, DeferredCounts* deferred) {
+  void Finish(const Run& run, uint64_t now_ns) {
     dirty_ = true;
     if (run.count == 0) return;
     bytes_ += run.ip_bytes;
-    frame_bytes_ += run.frame_bytes;
-    last_bytes_ = run.last_bytes;
-    if (first_ns_ == 0) first_ns_ = now_ns;
+    if (run.padding != 0) [[unlikely]]
+      padding_ += run.padding;
+    last_bytes_ = static_cast<uint16_t>(run.last_bytes);
     last_ns_ = now_ns;
+    if (delays_.empty()) [[unlikely]]
+      first_ns_ = now_ns;
     delay_.Add(run.send_time, run.count, now_ns, clock_offset.load(std::memory_order_relaxed),
-               histogram_, deferred);
+               delays_);
   }
 
-  // Copies the counters to this worker's cell if they changed.
-  void PublishTo(shm::RxCell& cell);
+  // A run of one packet without padding, as it comes when there are many flows. False, and nothing
+  // is done, unless it is the next in order and nothing else is to be seen to.
+  bool TakeOne(uint32_t sequence, uint32_t send_time, uint32_t ip_bytes, uint64_t now_ns) {
+    if (sequence != static_cast<uint32_t>(tracker_.next()) || !tracker_.Whole() || delays_.empty())
+        [[unlikely]] {
+      return false;
+    }
+    tracker_.TrackInOrder(1);
+    dirty_ = true;
+    bytes_ += ip_bytes;
+    last_bytes_ = static_cast<uint16_t>(ip_bytes);
+    last_ns_ = now_ns;
+    delay_.AddOne(send_time, now_ns, clock_offset.load(std::memory_order_relaxed), delays_);
+    return true;
+  }
 
-  uint32_t slot() const { return slot_; }
+  // Copies the counters to this worker's cell if they changed. `with_histogram`: that is then up to
+  // date, too.
+  void PublishTo(shm::RxCell& cell, bool with_histogram = true);
+
+  uint32_t slot() const { return wire::CookieSlot(header_.cookie()); }
 
  private:
   // True: the packet is neither a duplicate nor late.
   bool Track(uint32_t sequence) {
     using Verdict = SequenceTracker::Verdict;
-    const Verdict verdict = tracker_.Track(tracker_.Extend(sequence), *disorder_);
+    const Verdict verdict = tracker_.Track(tracker_.Extend(sequence), disorder_);
     return verdict == Verdict::kInOrder || verdict == Verdict::kReordered;
   }
 
   // What must match.
   const PlainHeader header_;
 
-  // What is counted.
-  alignas(shm::kCacheLine) SequenceTracker tracker_;
-  uint64_t bytes_ = 0;
-  uint64_t frame_bytes_ = 0;
-  uint64_t last_ns_ = 0;
-  shm::LogHistogram* const histogram_;  // Null: none asked for.
-  uint32_t last_bytes_ = 0;
+  // What is counted. Of the first, whose end is unused, that end is used.
+  alignas(shm::kCacheLine) [[no_unique_address]] SequenceTracker tracker_;
+  uint16_t last_bytes_ = 0;
   bool dirty_ = true;
-
-  alignas(shm::kCacheLine) DelayTracker delay_;
-  uint64_t first_ns_ = 0;
-
- public:
-  // Written by the main lcore: receiver's minus sender's clock as the last beacon showed.
-  std::atomic<int64_t> clock_offset{0};
-
- private:
-  // Not touched by a packet in order.
-  alignas(shm::kCacheLine) const std::unique_ptr<Disorder> disorder_ = std::make_unique<Disorder>();
-  const uint32_t slot_;
-  const uint32_t generation_;
 
  public:
   // Main: the flow is out of the table, publish a last time. Worker: done.
   std::atomic<bool> stop{false};
   std::atomic<bool> final_published{false};
+
+  // Written by the main lcore: receiver's minus sender's clock as the last beacon showed.
+  std::atomic<int64_t> clock_offset{0};
+
+ private:
+  uint64_t bytes_ = 0;
+  uint64_t last_ns_ = 0;
+  [[no_unique_address]] DelayTracker delay_;
+  const uint32_t generation_;
+
+  DelayDistribution delays_;
+
+  // Not touched by a packet in order.
+  alignas(shm::kCacheLine) Disorder disorder_;
+  uint64_t padding_ = 0;
+  uint64_t first_ns_ = 0;
 };
 
 static_assert(sizeof(RxFlow) == 4 * shm::kCacheLine);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 namespace weir::dataplane {
 
@@ -26,15 +27,15 @@ class HoleWindow {
 
 // What a flow in order never touches; apart from the tracker, which it does with each packet.
 struct Disorder {
+  uint64_t lost = 0;
   uint64_t reordered = 0;
   uint64_t duplicated = 0;
   uint64_t late = 0;
   uint64_t loss_events = 0;
-  HoleWindow holes;
+  const std::unique_ptr<HoleWindow> holes = std::make_unique<HoleWindow>();
 };
 
-// Invariant: each number below next() was either counted as a packet or is counted as lost,
-// so lost = next - packets at any time.
+// Each number below next() either came or is counted as lost; so packets = next - lost.
 //
 //  - at or above next: in order; the numbers skipped are lost until they come.
 //  - below, missing in the window: reordered (RFC 4737 section 3.3), no longer lost.
@@ -52,9 +53,8 @@ class SequenceTracker {
 
   Verdict Track(uint64_t sequence, Disorder& disorder) {
     if (sequence == next_) [[likely]] {
-      if (!Whole()) Reuse(sequence, disorder.holes);
+      if (!Whole()) Reuse(sequence, *disorder.holes);
       ++next_;
-      ++packets_;
       return Verdict::kInOrder;
     }
     return TrackSlow(sequence, disorder);
@@ -74,14 +74,10 @@ class SequenceTracker {
     }
     return Whole();
   }
-  void TrackInOrder(uint64_t count) {
-    next_ += count;
-    packets_ += count;
-  }
+  void TrackInOrder(uint64_t count) { next_ += count; }
 
   uint64_t next() const { return next_; }
-  uint64_t packets() const { return packets_; }
-  uint64_t lost() const { return next_ - packets_; }
+  uint64_t packets(const Disorder& disorder) const { return next_ - disorder.lost; }
 
  private:
   Verdict TrackSlow(uint64_t sequence, Disorder& disorder) {
@@ -91,17 +87,16 @@ class SequenceTracker {
     }
     if (sequence >= next_) {
       Open(sequence, disorder);
-      ++packets_;
       return Verdict::kInOrder;
     }
     if (next_ - sequence > HoleWindow::kWindow) {
       ++disorder.late;
       return Verdict::kLate;
     }
-    if (!Whole() && disorder.holes.Test(sequence)) {
-      disorder.holes.Clear(sequence);
+    if (!Whole() && disorder.holes->Test(sequence)) {
+      disorder.holes->Clear(sequence);
       --holes_;
-      ++packets_;
+      --disorder.lost;
       ++disorder.reordered;
       return Verdict::kReordered;
     }
@@ -112,9 +107,10 @@ class SequenceTracker {
   // Moves next_ behind `sequence`: the numbers between become holes, and holes that leave the
   // window are forgotten (they stay lost).
   void Open(uint64_t sequence, Disorder& disorder) {
-    HoleWindow& holes = disorder.holes;
+    HoleWindow& holes = *disorder.holes;
     const uint64_t gap = sequence - next_;
     if (gap > 0) ++disorder.loss_events;
+    disorder.lost += gap;
     if (gap >= HoleWindow::kWindow) {
       holes.SetAll();
       holes_ = HoleWindow::kWindow;
@@ -126,13 +122,13 @@ class SequenceTracker {
         ++holes_;
       }
     }
-    if (!Whole()) Reuse(sequence, disorder.holes);
+    if (!Whole()) Reuse(sequence, holes);
     next_ = sequence + 1;
   }
 
   uint64_t next_ = 0;
-  uint64_t packets_ = 0;
-  uint64_t holes_ = 0;  // Bits set in the window. 0: the window need not be looked at.
+  uint16_t holes_ = 0;  // Bits set in the window. 0: the window need not be looked at.
+  static_assert(HoleWindow::kWindow <= UINT16_MAX);
 };
 
 }  // namespace weir::dataplane

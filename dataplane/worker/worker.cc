@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
+
+#include "dataplane/rx/rx_publish.h"
 
 namespace weir::dataplane {
 namespace {
@@ -18,8 +21,10 @@ namespace {
 // Housekeeping comes round this often, or each round when nothing moves.
 constexpr uint32_t kHousekeepingRounds = 256;
 constexpr uint64_t kPublishNs = 500'000;
-constexpr size_t kPublishFlows = 64;        // Up to this many: all, each time.
-constexpr size_t kPublishFlowsShare = 512;  // More: so many each time, 65,536 within 64 ms.
+constexpr size_t kPublishFlows = 64;  // Up to this many: all, each time.
+// More: all of them in so long, but only so many each time (a million flows take about 0.5 s).
+constexpr uint64_t kPublishRoundNs = 80'000'000;
+constexpr size_t kPublishFlowsMost = 1024;
 constexpr uint64_t kStarvedNs = 1'000'000;
 constexpr uint32_t kPuntRing = 512;
 // With no flow: this many empty rounds with a pause each, then sleep.
@@ -70,6 +75,7 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
   worker->counters_.lcore = settings.lcore;
   worker->counters_.port = settings.port_index;
   worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
+  worker->publish_round_cycles_ = clock.CyclesOf(kPublishRoundNs);
   worker->starved_threshold_cycles_ = clock.CyclesOf(kStarvedNs);
   return worker;
 }
@@ -154,29 +160,42 @@ void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
 void Worker::Housekeeping(uint64_t now_tsc) {
   if (config_ == nullptr || configs.pending()) config_ = &configs.Adopt();
   if (now_tsc - last_publish_tsc_ < publish_interval_cycles_) return;
+  const uint64_t elapsed = now_tsc - last_publish_tsc_;
   last_publish_tsc_ = now_tsc;
   clock_ = clock_source_.Line();
-  PublishFlows();
+  PublishFlows(elapsed);
   PublishSelf();
 }
 
-// All flows up to kPublishFlows, of more a share each time: a publish stays short.
-void Worker::PublishFlows() {
-  const size_t total = config_->tx.size() + config_->rx.size();
-  const size_t share = total <= kPublishFlows ? total : kPublishFlowsShare;
-  for (size_t i = 0; i < std::min(share, total); ++i) {
-    if (++publish_cursor_ >= total) publish_cursor_ = 0;
-    if (publish_cursor_ < config_->tx.size()) {
-      TxFlow* flow = config_->tx[publish_cursor_];
-      flow->PublishTo(segment_.tx(flow->slot()));
-      if (flow->finished()) flow->final_published.store(true, std::memory_order_release);
-    } else {
-      RxFlow* flow = config_->rx[publish_cursor_ - config_->tx.size()];
-      const bool last = flow->stop.load(std::memory_order_acquire);
-      flow->PublishTo(segment_.rx(settings_.index, flow->slot()));
-      if (last) flow->final_published.store(true, std::memory_order_release);
-    }
+// All flows up to kPublishFlows, of more as many as the time since the last time is worth of a
+// round: a publish stays short.
+void Worker::PublishFlows(uint64_t elapsed_cycles) {
+  const std::span<TxFlow* const> tx(config_->tx);
+  const std::span<RxFlow* const> rx(config_->rx);
+  const size_t total = tx.size() + rx.size();
+  const bool few = total <= kPublishFlows;
+  size_t share = total;
+  if (!few) {
+    const uint64_t due = std::min(elapsed_cycles, publish_round_cycles_) * total;
+    share = std::clamp<size_t>(due / publish_round_cycles_, kPublishFlows, kPublishFlowsMost);
   }
+  if (publish_cursor_ >= total) {
+    publish_cursor_ = 0;
+    publish_turn_ = (publish_turn_ + 1) % kHistogramTurns;
+  }
+  const size_t begin = publish_cursor_;
+  const size_t end = std::min(begin + share, total);
+  for (size_t i = begin; i < std::min(end, tx.size()); ++i) {
+    TxFlow* flow = tx[i];
+    flow->PublishTo(segment_.tx(flow->slot()));
+    if (flow->finished()) flow->final_published.store(true, std::memory_order_release);
+  }
+  if (end > tx.size()) {
+    const size_t first = std::max(begin, tx.size()) - tx.size();
+    dataplane::PublishFlows(rx.subspan(first, end - tx.size() - first), segment_, settings_.index,
+                            few ? kEachHistogram : publish_turn_);
+  }
+  publish_cursor_ = end;
 }
 
 void Worker::PublishSelf() {

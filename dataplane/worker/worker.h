@@ -66,7 +66,7 @@ class Worker {
   uint32_t Transmit();
   void Punt(rte_mbuf** mbufs, uint16_t count);
   void Housekeeping(uint64_t now_tsc);
-  void PublishFlows();
+  void PublishFlows(uint64_t elapsed_cycles);
   void PublishSelf();
   void Rest(uint32_t idle_rounds);
 
@@ -88,7 +88,9 @@ class Worker {
   uint64_t publish_interval_cycles_ = 0;
   uint64_t last_publish_tsc_ = 0;
   uint64_t starved_threshold_cycles_ = 0;
+  uint64_t publish_round_cycles_ = 0;
   size_t publish_cursor_ = 0;
+  uint32_t publish_turn_ = 0;
 };
 
 // Workers lie one behind the other in memory: what one writes is on no line of another's.

@@ -14,7 +14,7 @@
 namespace weir::shm {
 
 inline constexpr uint64_t kMagic = 0x3130'6765'7372'6977;  // "wirseg01"
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 inline constexpr size_t kCacheLine = 64;
 
 // Written by the dataplane before the segment is passed, then never again.
@@ -30,7 +30,7 @@ struct alignas(kCacheLine) SegmentHeader {
   uint64_t segment_bytes;
   // Offsets of the arrays below.
   uint64_t status_offset;     // StatusCell[slots]
-  uint64_t tx_offset;         // TxCell[slots]
+  uint64_t tx_offset;         // TxCell[slots]: the same as rx_offset
   uint64_t rx_offset;         // RxCell[workers][slots]
   uint64_t worker_offset;     // WorkerCell[workers]
   uint64_t port_offset;       // PortCell[ports]
@@ -40,24 +40,21 @@ struct alignas(kCacheLine) SegmentHeader {
 
 // All times are the dataplane's clock: ns since the Unix epoch. Bytes are IP-layer bytes.
 
-// State of a flow. Writer: the main lcore.
+// State of a flow; whose it is ListFlows tells. Writer: the main lcore.
 struct FlowStatus {
   uint32_t generation;
   uint8_t role;    // dataplane.v1.Role
   uint8_t state;   // dataplane.v1.FlowState
   uint8_t reason;  // dataplane.v1.EndReason
   uint8_t reserved;
-  uint8_t session_id[16];
-  uint32_t stream;
   int32_t histogram_index;  // -1: none.
-  uint64_t proven_ns;
+  uint32_t pauses;          // TX: times the load went to zero for want of feedback.
   uint64_t armed_ns;
   uint64_t ended_ns;
   uint64_t feedback_ns;        // TX: last valid feedback. RX of a bench: when END came.
   uint64_t feedback_received;  // TX: distinct packets the receiver had by then.
   // TX: highest sequence plus one the receiver had by then. RX of a bench: END's final sequence.
   uint64_t peer_highest;
-  uint64_t pauses;  // TX: times the load went to zero for want of feedback.
 };
 
 // Writer: the worker that owns the flow.
@@ -76,12 +73,10 @@ struct TxCounters {
 // Writer: the worker it is indexed by; a reader merges the workers.
 struct RxCounters {
   uint32_t generation;
-  uint32_t reserved;
   uint64_t packets;  // Distinct.
   uint64_t bytes;
   uint64_t frame_bytes;       // Ethernet with FCS.
   uint64_t highest_sequence;  // Plus one; 0: none yet.
-  uint64_t lost;              // Sequence numbers missing below highest_sequence.
   uint64_t reordered;
   uint64_t duplicated;
   uint64_t late;
@@ -93,8 +88,90 @@ struct RxCounters {
   int64_t delay_base_ns;       // Subtracted from one-way delays before the histogram.
   int64_t delay_min_ns;        // Without the base subtracted.
   int64_t delay_max_ns;
-  int64_t delay_sum_ns;  // With the base subtracted.
-  uint64_t delay_count;
+  int64_t delay_sum_ns;  // With the base subtracted, of all packets.
+
+  // Sequence numbers missing below highest_sequence.
+  uint64_t lost() const { return highest_sequence > packets ? highest_sequence - packets : 0; }
+};
+
+// The same as it lies in the segment: with the sequence lock's word two cache lines.
+struct PackedRxCounters {
+  uint64_t generation : 32;
+  uint64_t jitter_low : 32;
+  uint64_t packets;
+  uint64_t bytes;
+  uint64_t frame_bytes;
+  uint64_t highest_sequence;
+  uint64_t reordered;
+  uint64_t duplicated;
+  uint64_t late;
+  uint64_t loss_events : 48;
+  uint64_t jitter_high : 16;
+  uint64_t first_ns;
+  uint64_t active_ns : 48;  // last_ns - first_ns: 78 hours.
+  uint64_t last_packet_bytes : 16;
+  int64_t delay_base_ns;
+  int64_t delay_min_ns;
+  int64_t delay_max_ns;
+  int64_t delay_sum_ns;
+};
+
+class RxSeqlockCell {
+ public:
+  // As SeqlockCell's. Writer only.
+  void Store(const RxCounters& from) {
+    PackedRxCounters to;
+    to.generation = from.generation;
+    to.jitter_low = static_cast<uint32_t>(from.jitter_x16_ns);
+    to.packets = from.packets;
+    to.bytes = from.bytes;
+    to.frame_bytes = from.frame_bytes;
+    to.highest_sequence = from.highest_sequence;
+    to.reordered = from.reordered;
+    to.duplicated = from.duplicated;
+    to.late = from.late;
+    to.loss_events = from.loss_events & ((uint64_t{1} << 48) - 1);
+    to.jitter_high = static_cast<uint16_t>(from.jitter_x16_ns >> 32);
+    to.first_ns = from.first_ns;
+    to.active_ns = from.last_ns < from.first_ns  // The clock was set back.
+                       ? 0
+                       : (from.last_ns - from.first_ns) & ((uint64_t{1} << 48) - 1);
+    to.last_packet_bytes = static_cast<uint16_t>(from.last_packet_bytes);
+    to.delay_base_ns = from.delay_base_ns;
+    to.delay_min_ns = from.delay_min_ns;
+    to.delay_max_ns = from.delay_max_ns;
+    to.delay_sum_ns = from.delay_sum_ns;
+    packed_.Store(to);
+  }
+
+  // Any thread. False: no consistent copy; *to is untouched.
+  bool Load(RxCounters* to) const {
+    PackedRxCounters from;
+    if (!packed_.Load(&from)) return false;
+    *to = {.generation = static_cast<uint32_t>(from.generation),
+           .packets = from.packets,
+           .bytes = from.bytes,
+           .frame_bytes = from.frame_bytes,
+           .highest_sequence = from.highest_sequence,
+           .reordered = from.reordered,
+           .duplicated = from.duplicated,
+           .late = from.late,
+           .loss_events = from.loss_events,
+           .first_ns = from.first_ns,
+           .last_ns = from.first_ns + from.active_ns,
+           .jitter_x16_ns = uint64_t{from.jitter_high} << 32 | from.jitter_low,
+           .last_packet_bytes = from.last_packet_bytes,
+           .delay_base_ns = from.delay_base_ns,
+           .delay_min_ns = from.delay_min_ns,
+           .delay_max_ns = from.delay_max_ns,
+           .delay_sum_ns = from.delay_sum_ns};
+    return true;
+  }
+
+  uint64_t version() const { return packed_.version(); }
+
+ private:
+  SeqlockCell<PackedRxCounters> packed_;
 };
 
 // Writer: that worker.
@@ -148,11 +225,14 @@ struct NodeCounters {
 struct alignas(kCacheLine) StatusCell {
   SeqlockCell<FlowStatus> cell;
 };
+// A slot sends or receives, so one cell does for both: the TX cell of a slot is the RX cell that
+// the first worker has of it. Which of them it is the flow's role says, as long as the generation
+// is the flow's.
 struct alignas(kCacheLine) TxCell {
   SeqlockCell<TxCounters> cell;
 };
 struct alignas(kCacheLine) RxCell {
-  SeqlockCell<RxCounters> cell;
+  RxSeqlockCell cell;
 };
 struct alignas(kCacheLine) WorkerCell {
   SeqlockCell<WorkerCounters> cell;
@@ -164,9 +244,9 @@ struct alignas(kCacheLine) NodeCell {
   SeqlockCell<NodeCounters> cell;
 };
 
-static_assert(sizeof(StatusCell) == 128);
-static_assert(sizeof(TxCell) == 128);
-static_assert(sizeof(RxCell) == 192);
+static_assert(sizeof(StatusCell) == 64);
+static_assert(sizeof(RxCell) == 128);
+static_assert(sizeof(TxCell) == sizeof(RxCell));
 static_assert(sizeof(WorkerCell) == 128);
 
 // Typed access to a mapped segment. Byte is `uint8_t` for the dataplane's writable mapping,
@@ -227,8 +307,8 @@ constexpr SegmentHeader PlanSegment(uint32_t slots, uint32_t workers, uint32_t p
     return at;
   };
   header.status_offset = place(uint64_t{slots} * sizeof(StatusCell));
-  header.tx_offset = place(uint64_t{slots} * sizeof(TxCell));
   header.rx_offset = place(uint64_t{slots} * workers * sizeof(RxCell));
+  header.tx_offset = header.rx_offset;
   header.worker_offset = place(uint64_t{workers} * sizeof(WorkerCell));
   header.port_offset = place(uint64_t{ports} * sizeof(PortCell));
   header.node_offset = place(sizeof(NodeCell));

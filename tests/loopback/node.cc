@@ -195,7 +195,6 @@ shm::RxCounters NodePair::received(uint32_t slot) {
     sum.bytes += counters->bytes;
     sum.duplicated += counters->duplicated;
     sum.highest_sequence = std::max(sum.highest_sequence, counters->highest_sequence);
-    sum.lost = sum.highest_sequence - sum.packets;
   }
   return sum;
 }

@@ -48,6 +48,64 @@ TEST(Seqlock, ReaderGivesUpOnAWriterThatDiedInTheMiddle) {
   EXPECT_EQ(pair.a, 7u);
 }
 
+// As large as a day at 100 Gbit/s makes them: nothing is cut where the cell packs them.
+TEST(RxCell, KeepsEveryCounter) {
+  RxCounters in{};
+  in.generation = 0xFFFF'FFFE;
+  in.packets = 12'000'000'000'001;
+  in.bytes = 1'080'000'000'000'002;
+  in.frame_bytes = 1'480'000'000'000'003;
+  in.highest_sequence = 13'000'000'000'004;
+  in.reordered = 12'000'000'000'005;
+  in.duplicated = 12'000'000'000'006;
+  in.late = 12'000'000'000'007;
+  in.loss_events = 6'000'000'000'008;
+  in.first_ns = 1'795'000'000'000'000'009;
+  in.last_ns = in.first_ns + 86'400'000'000'010;
+  in.jitter_x16_ns = 0x7'FFFF'FFFB;
+  in.last_packet_bytes = 65'535;
+  in.delay_base_ns = -1'795'000'000'000'000'011;
+  in.delay_min_ns = -1'795'000'000'000'000'012;
+  in.delay_max_ns = -13;
+  in.delay_sum_ns = -14;
+  auto cell = std::make_unique<RxCell>();
+  cell->cell.Store(in);
+  RxCounters out{};
+  ASSERT_TRUE(cell->cell.Load(&out));
+  EXPECT_EQ(std::memcmp(&in, &out, sizeof(in)), 0);
+  EXPECT_EQ(out.lost(), 1'000'000'000'003u);
+
+  in.last_ns = in.first_ns - 1;  // The clock was set back meanwhile.
+  cell->cell.Store(in);
+  ASSERT_TRUE(cell->cell.Load(&out));
+  EXPECT_EQ(out.last_ns, in.first_ns);
+}
+
+// A slot sends or receives: what one flow left is not taken for the next one's.
+TEST(Segment, TheTxCellOfASlotIsItsFirstRxCell) {
+  const SegmentHeader header = PlanSegment(4, 2, 1, 0);
+  std::vector<uint64_t> memory(header.segment_bytes / 8 + 8, 0);
+  auto* base =
+      reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) & ~63ull);
+  new (base) SegmentHeader(header);
+  const SegmentWriter segment(base);
+  RxCounters received{};
+  received.generation = 1;
+  received.packets = 7;
+  segment.rx(0, 2).cell.Store(received);
+  TxCounters sent{};
+  sent.generation = 2;
+  sent.packets = 9;
+  segment.tx(2).cell.Store(sent);
+  segment.rx(1, 2).cell.Store(received);
+  sent = {};
+  ASSERT_TRUE(segment.tx(2).cell.Load(&sent));
+  EXPECT_EQ(sent.generation, 2u);
+  EXPECT_EQ(sent.packets, 9u);
+  ASSERT_TRUE(segment.rx(0, 2).cell.Load(&received));
+  EXPECT_EQ(received.generation, 2u);  // No longer the first flow's.
+}
+
 TEST(LogHistogram, EveryValueLiesInItsBucket) {
   for (uint64_t value = 0; value < (uint64_t{1} << LogHistogram::kMaxBits);
        value += 1 + value / 200) {

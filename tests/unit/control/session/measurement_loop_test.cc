@@ -149,7 +149,6 @@ class MeasurementLoopTest : public testing::Test {
                      .packets = packets,
                      .bytes = packets * 1000,
                      .highest_sequence = packets + lost,
-                     .lost = lost,
                      .first_ns = now - 1'000'000'000,
                      .last_ns = now,
                      .last_packet_bytes = 1000});

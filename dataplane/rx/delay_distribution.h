@@ -1,0 +1,74 @@
+// What a flow's one-way delays were: extremes, and the counts that go into its histogram.
+#ifndef WEIR_DATAPLANE_RX_DELAY_DISTRIBUTION_H_
+#define WEIR_DATAPLANE_RX_DELAY_DISTRIBUTION_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "shm/log_histogram.h"
+#include "shm/segment.h"
+
+namespace weir::dataplane {
+
+// A flow's delays are close to each other, its histogram is 27 KiB. So the few buckets around them
+// are counted here first, in the line that a packet touches anyway, and added to the histogram
+// when the counters are published: packets of 65,536 flows in random order then do not touch
+// 65,536 histograms. Written by one worker.
+class alignas(shm::kCacheLine) DelayDistribution {
+ public:
+  // `histogram`: null for none; outlives this.
+  explicit DelayDistribution(shm::LogHistogram* histogram) : histogram_(histogram) {}
+
+  // No delay yet.
+  bool empty() const { return min_ > max_; }
+  int64_t min() const { return empty() ? 0 : min_; }
+  int64_t max() const { return empty() ? 0 : max_; }
+  int64_t base() const { return base_; }
+  shm::LogHistogram* histogram() const { return histogram_; }
+
+  void set_base(int64_t base) { base_ = base; }
+  void Widen(int64_t low, int64_t high) {
+    min_ = std::min(min_, low);
+    max_ = std::max(max_, high);
+  }
+
+  // Counts a delay above the base. Only with a histogram.
+  void Count(uint64_t delay) {
+    const uint32_t bucket = shm::LogHistogram::BucketOf(delay);
+    const uint32_t cell = bucket - first_;
+    if (cell >= kCells) [[unlikely]] {
+      CountFar(bucket);
+      return;
+    }
+    if (++cells_[cell] == kFull) [[unlikely]]
+      Flush();
+  }
+
+  // Adds to the histogram what was counted here.
+  void Flush();
+  // Fetches where Flush will write.
+  void Prefetch() const;
+
+ private:
+  static constexpr uint32_t kCells = 28;
+  static constexpr uint8_t kFull = UINT8_MAX;
+  static constexpr uint8_t kMaxFar = 16;
+  static constexpr uint16_t kNowhere = UINT16_MAX;
+  static_assert(shm::LogHistogram::kBuckets + kCells < kNowhere);
+
+  void CountFar(uint32_t bucket);
+
+  int64_t min_ = std::numeric_limits<int64_t>::max();
+  int64_t max_ = std::numeric_limits<int64_t>::min();
+  int64_t base_ = 0;  // Subtracted from what is counted.
+  shm::LogHistogram* const histogram_;
+  uint16_t first_ = kNowhere;  // The bucket of the first cell.
+  uint8_t far_ = kMaxFar;      // Delays outside the cells since these were last moved.
+  uint8_t cells_[kCells] = {};
+};
+static_assert(sizeof(DelayDistribution) == shm::kCacheLine);
+
+}  // namespace weir::dataplane
+
+#endif  // WEIR_DATAPLANE_RX_DELAY_DISTRIBUTION_H_
