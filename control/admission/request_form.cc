@@ -40,7 +40,7 @@ std::optional<FormFault> FindPayloadFault(const record::v1::TestParameters& para
 
 std::optional<FormFault> FindPacingFault(const record::v1::TestParameters& parameters) {
   if (!record::v1::Pacing_IsValid(parameters.pacing())) {
-    return FormFault{"pacing", "CBR, POISSON or BURST; this server knows no other"};
+    return FormFault{"pacing", "CBR, POISSON, BURST or RAMP; this server knows no other"};
   }
   if (parameters.pacing() != record::v1::CBR && parameters.rate_max()) {
     return FormFault{"pacing", "only CBR with rate_max; ask for a rate"};
@@ -50,6 +50,12 @@ std::optional<FormFault> FindPacingFault(const record::v1::TestParameters& param
   if (burst ? packets < 2 || packets > kMaxBurstPackets : packets != 0) {
     return FormFault{"burst_packets", absl::StrCat("from 2 to ", kMaxBurstPackets,
                                                    " with BURST, else 0, not ", packets)};
+  }
+  const bool ramp = parameters.pacing() == record::v1::RAMP;
+  if (ramp ? parameters.ramp_start_bps() > parameters.rate_bps()
+           : parameters.ramp_start_bps() != 0) {
+    return FormFault{"ramp_start_bps", absl::StrCat("at most rate_bps with RAMP, else 0, not ",
+                                                    parameters.ramp_start_bps())};
   }
   return std::nullopt;
 }

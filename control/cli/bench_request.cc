@@ -124,6 +124,10 @@ absl::StatusOr<std::vector<BenchTrial>> MakeBenchTrials(const BenchOptions& opti
   const int ip_version = ip.empty() ? options.ip : ip.find(':') != std::string::npos ? 6 : 4;
   record::v1::TestParameters* parameters = request.mutable_parameters();
   parameters->set_ip_version(static_cast<uint32_t>(ip_version));
+  if (!options.rate.empty() && IsRamp(options.pacing)) {
+    return BadFlag("--rate",
+                   "a ramp has its rates in --pacing ramp:FROM-TO; leave one of them out");
+  }
   const std::string rate = !options.rate.empty() ? options.rate : generate ? "100M" : "max";
   if (absl::Status status = SetRate(rate, &request); !status.ok()) {
     return BadFlag("--rate", status);

@@ -132,9 +132,9 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
                    "down (server to you), up, or both at the same time")
       ->type_name("WAY")
       ->capture_default_str();
-  test->add_option("--rate", options->rate, "Load of each direction: 5G, 200M, 1.5G or max")
-      ->type_name("RATE")
-      ->capture_default_str();
+  test->add_option("--rate", options->rate,
+                   "Load of each direction: 5G, 200M, 1.5G or max; default 100M")
+      ->type_name("RATE");
   test->add_option("--duration", options->duration, "Length of the test: 10s, 500ms or 1m")
       ->type_name("TIME")
       ->capture_default_str();
@@ -143,7 +143,8 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
       ->type_name("SIZE");
   test->add_option("--pacing", options->pacing,
                    "When packets leave within the rate: cbr (equal gaps), poisson (exponentially "
-                   "distributed gaps) or burst:N (N at once, then a gap)")
+                   "distributed gaps), burst:N (N at once, then a gap), or in place of --rate "
+                   "ramp:FROM-TO (the rate grows over the duration: ramp:0-1G)")
       ->type_name("HOW")
       ->capture_default_str();
   test->add_option("--streams", options->streams, "Flows that share the rate of a direction")
@@ -225,8 +226,10 @@ void AddGenerate(Parser* parser, BenchOptions* options, const std::function<Exit
   command->add_option("--count", options->count, "Stop after exactly so many packets: 100000 or 1M")
       ->type_name("N");
   command
-      ->add_option("--pacing", options->pacing,
-                   "When packets leave within the rate: cbr, poisson or burst:N")
+      ->add_option(
+          "--pacing", options->pacing,
+          "When packets leave within the rate: cbr, poisson, burst:N, or in place of --rate "
+          "ramp:FROM-TO (ramp:0-1G)")
       ->type_name("HOW")
       ->capture_default_str();
   command->add_option("--pause", options->pause, "Between the runs of a --frame list")

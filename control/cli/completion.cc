@@ -21,7 +21,7 @@ const std::map<std::string, std::string>& Values() {
       {"--frame", "64 1518 rfc2544"},
       {"--count", "100000 1M"},
       {"--interval", "500ms 1s 5s"},
-      {"--pacing", "cbr poisson burst:16"},
+      {"--pacing", "cbr poisson burst:16 ramp:0-1G"},
   };
   return values;
 }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <thread>
 
+#include "control/cli/units.h"
+
 namespace weir::cli {
 namespace {
 
@@ -79,7 +81,7 @@ measurement::v1::TestResult PartialResult::Finish(AdminStub* admin,
     for (const auto& granted : grant_.directions()) {
       if (granted.direction() != direction) continue;
       result.mutable_results(result.results_size() - 1)
-          ->set_admitted_ip_bps(static_cast<double>(granted.parameters().rate_bps()));
+          ->set_admitted_ip_bps(MeanRateBps(granted.parameters()));
     }
   }
   return result;

@@ -48,7 +48,10 @@ absl::StatusOr<measurement::v1::RunTestRequest> MakeTestRequest(const TestOption
   record::v1::TestParameters* parameters = request.mutable_parameters();
   parameters->set_ip_version(static_cast<uint32_t>(options.ip));
 
-  const auto rate = ParseRate(options.rate);
+  if (!options.rate.empty() && IsRamp(options.pacing)) {
+    return Bad("--rate", "a ramp has its rates in --pacing ramp:FROM-TO; leave one of them out");
+  }
+  const auto rate = ParseRate(options.rate.empty() ? "100M" : options.rate);
   if (!rate.ok()) return Bad("--rate", rate.status());
   parameters->set_rate_bps(rate->bps);
   parameters->set_rate_max(rate->max);

@@ -15,7 +15,7 @@ namespace weir::cli {
 struct TestOptions {
   std::string server;
   std::string direction = "both";
-  std::string rate = "100M";
+  std::string rate;  // Empty: 100M.
   std::string duration = "10s";
   std::string payload;  // Empty: what fills a 1518-byte frame.
   std::string pacing = "cbr";

@@ -1,5 +1,6 @@
 #include "control/cli/units.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -43,6 +44,26 @@ bool ParseWithUnit(std::string_view text, const std::array<Unit, N>& units, doub
 }
 
 std::string Quoted(std::string_view text) { return absl::StrCat("\"", std::string(text), "\""); }
+
+constexpr char kRamp[] = "ramp:";
+
+// FROM-TO.
+absl::Status ParseRamp(std::string_view text, record::v1::TestParameters* parameters) {
+  const size_t dash = text.find('-');
+  const std::string_view from_text = text.substr(0, dash);
+  const auto to = ParseRate(dash == std::string_view::npos ? "" : text.substr(dash + 1));
+  const auto from = from_text == "0" ? Rate{} : ParseRate(from_text);
+  if (!from.ok() || !to.ok() || from->max || to->max || from->bps > to->bps) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(absl::StrCat(kRamp, std::string(text))),
+                     "; a ramp is two rates and grows: ramp:0-1G, ramp:100M-1G"));
+  }
+  parameters->set_pacing(record::v1::RAMP);
+  parameters->set_ramp_start_bps(from->bps);
+  parameters->set_rate_bps(to->bps);
+  parameters->set_rate_max(false);
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -173,9 +194,18 @@ std::string FormatPayload(const record::v1::TestParameters& parameters) {
   return text;
 }
 
+bool IsRamp(std::string_view pacing) { return pacing.starts_with(kRamp); }
+
+double MeanRateBps(const record::v1::TestParameters& parameters) {
+  const auto rate = static_cast<double>(parameters.rate_bps());
+  if (parameters.pacing() != record::v1::RAMP) return rate;
+  return (std::min(static_cast<double>(parameters.ramp_start_bps()), rate) + rate) / 2;
+}
+
 absl::Status ParsePacing(const std::string& text, record::v1::TestParameters* parameters) {
   constexpr std::string_view kBurst = "burst:";
   uint32_t packets = 0;
+  if (IsRamp(text)) return ParseRamp(std::string_view(text).substr(sizeof(kRamp) - 1), parameters);
   if (text == "cbr") {
     parameters->set_pacing(record::v1::CBR);
   } else if (text == "poisson") {
@@ -186,7 +216,8 @@ absl::Status ParsePacing(const std::string& text, record::v1::TestParameters* pa
     parameters->set_burst_packets(packets);
   } else {
     return absl::InvalidArgumentError(absl::StrCat(
-        "\"", text, "\"; allowed: cbr, poisson, burst:N with N from 2 to 1024 packets"));
+        "\"", text,
+        "\"; allowed: cbr, poisson, burst:N with N from 2 to 1024 packets, ramp:FROM-TO"));
   }
   return absl::OkStatus();
 }
@@ -197,6 +228,9 @@ std::string FormatPacing(const record::v1::TestParameters& parameters) {
       return "poisson";
     case record::v1::BURST:
       return absl::StrCat("bursts of ", parameters.burst_packets());
+    case record::v1::RAMP:
+      return absl::StrCat("ramp from ",
+                          FormatRate(static_cast<double>(parameters.ramp_start_bps())));
     default:
       return "cbr";
   }

@@ -35,8 +35,11 @@ std::string FormatDurationNs(double ns);   // "1.234 ms"
 std::string FormatCount(uint64_t count);   // "1,234,567"
 std::string FormatPayload(const record::v1::TestParameters& parameters);
 
-// cbr, poisson or burst:N, N from 2 to 1024.
+// cbr, poisson, burst:N with N from 2 to 1024, or ramp:FROM-TO, which sets the rate, too.
 absl::Status ParsePacing(const std::string& text, record::v1::TestParameters* parameters);
+bool IsRamp(std::string_view pacing);
+// Of the whole direction, IP layer: of a ramp half way between its ends.
+double MeanRateBps(const record::v1::TestParameters& parameters);
 std::string FormatPacing(const record::v1::TestParameters& parameters);
 
 }  // namespace weir::cli

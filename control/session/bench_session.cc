@@ -17,6 +17,7 @@
 #include "control/collector/limit.h"
 #include "control/session/clock.h"
 #include "control/session/end_reason.h"
+#include "control/session/mean_rate.h"
 #include "control/session/use_keeper.h"
 #include "wire/signal_packet.h"
 
@@ -544,15 +545,15 @@ DirectionResult BenchSession::Result() {
   const TestParameters& granted = facts_.granted[0].parameters();
   DirectionResult result = generates() ? Generated() : Received();
   result.set_direction(direction());
-  result.set_admitted_ip_bps(static_cast<double>(granted.rate_bps()));
+  result.set_admitted_ip_bps(MeanRateBps(granted));
   if (result.sent() == 0) {
     result.set_limit(record::v1::LIMIT_UNSPECIFIED);
     result.set_limit_detail(generates() ? "no test packet was sent" : "no test packet came");
     return result;
   }
   LimitEvidence evidence;
-  evidence.requested_bps = request_.parameters().rate_max() ? 0 : granted.rate_bps();
-  evidence.granted_bps = granted.rate_bps();
+  evidence.granted_bps = static_cast<uint64_t>(MeanRateBps(granted));
+  evidence.requested_bps = request_.parameters().rate_max() ? 0 : evidence.granted_bps;
   evidence.offered_bps = result.achieved_ip_bps();
   if (!generates() && result.received() > 0) {
     // Packets that came and packets that did not are of the same sizes.

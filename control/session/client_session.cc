@@ -28,6 +28,7 @@ bool WithinRequest(const record::v1::TestParameters& granted,
   if (granted.duration_ns() > asked.duration_ns() || granted.duration_ns() == 0 ||
       granted.streams() != asked.streams() || granted.ip_version() != asked.ip_version() ||
       granted.rate_max() != asked.rate_max() || granted.dscp() != asked.dscp() ||
+      granted.pacing() != asked.pacing() || granted.ramp_start_bps() != asked.ramp_start_bps() ||
       granted.packets() != asked.packets() || granted.payload_size() != asked.payload_size()) {
     return false;
   }

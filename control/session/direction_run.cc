@@ -5,6 +5,7 @@
 
 #include "control/collector/limit.h"
 #include "control/session/end_reason.h"
+#include "control/session/mean_rate.h"
 
 namespace weir::control {
 namespace {
@@ -200,7 +201,7 @@ DirectionResult DirectionRun::Result(const std::string& end_reason, bool clocks_
   result.DiscardUnknownFields();  // The record's schema is closed, the peer may be newer.
   const ms::SenderCounters sent = Sent();
   result.set_direction(end_->direction());
-  result.set_admitted_ip_bps(static_cast<double>(end_->parameters().rate_bps()));
+  result.set_admitted_ip_bps(MeanRateBps(end_->parameters()));
   // A sender that did not say its last word sent at least what arrived.
   result.set_sent(std::max<uint64_t>(sent.sent(), end_->sends() ? 0 : end_->HighestReceived()));
   result.set_unsent(sent.unsent());
@@ -220,8 +221,9 @@ void DirectionRun::Judge(const std::string& end_reason, DirectionResult* result)
   }
   const ms::SenderCounters sent = Sent();
   LimitEvidence evidence;
-  evidence.requested_bps = requested_.rate_max() ? 0 : requested_.rate_bps();
-  evidence.granted_bps = end_->parameters().rate_bps();
+  evidence.requested_bps =
+      requested_.rate_max() ? 0 : static_cast<uint64_t>(MeanRateBps(requested_));
+  evidence.granted_bps = static_cast<uint64_t>(MeanRateBps(end_->parameters()));
   evidence.reduced_by = reduced_by_;
   // A test that ended another way lasted as long as packets flowed.
   const bool whole = end_reason == EndReasonName(dataplane::v1::END_DURATION);

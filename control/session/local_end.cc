@@ -10,6 +10,7 @@
 #include "control/collector/delay.h"
 #include "control/session/clock.h"
 #include "control/session/end_reason.h"
+#include "control/session/mean_rate.h"
 #include "control/session/secrets.h"
 
 namespace weir::control {
@@ -33,6 +34,8 @@ dp::Pacing ToPacing(record::v1::Pacing pacing) {
       return dp::PACING_POISSON;
     case record::v1::BURST:
       return dp::PACING_BURST;
+    case record::v1::RAMP:
+      return dp::PACING_RAMP;
     default:
       return dp::PACING_CBR;
   }
@@ -116,18 +119,20 @@ dp::FlowSpec LocalEnd::Spec(const SessionTerms& terms, const ms::FlowEnd& peer,
   }
   // The rate is divided so that the streams' rates add up to it exactly.
   const uint64_t streams = flows_.size();
-  const uint64_t share =
-      parameters_.rate_bps() / streams + (stream < parameters_.rate_bps() % streams ? 1 : 0);
+  const auto share_of = [&](uint64_t whole) {
+    return whole / streams + (stream < whole % streams ? 1 : 0);
+  };
+  const uint64_t share = share_of(parameters_.rate_bps());
   spec.set_rate_max(parameters_.rate_max());
   if (!parameters_.rate_max()) spec.set_rate_bps(share);
   spec.set_cap_rate_bps(share);
   // Likewise a number of packets, of which there is one for each stream at least.
-  spec.set_packets(parameters_.packets() / streams +
-                   (stream < parameters_.packets() % streams ? 1 : 0));
+  spec.set_packets(share_of(parameters_.packets()));
   spec.set_duration_ns(parameters_.duration_ns());
   spec.set_cap_duration_ns(parameters_.duration_ns() + kCapMarginNs);
   spec.set_pacing(ToPacing(parameters_.pacing()));
   spec.set_burst_packets(parameters_.burst_packets());
+  spec.set_ramp_start_bps(share_of(RampStartBps(parameters_)));
   for (const record::v1::PayloadSize& size : parameters_.payload()) {
     dp::PayloadSize* payload = spec.add_payload();
     payload->set_udp_payload_bytes(size.udp_payload_bytes());
@@ -382,7 +387,7 @@ record::v1::DirectionResult LocalEnd::Measure(const std::vector<uint64_t>& final
 
   record::v1::DirectionResult result;
   result.set_direction(direction_);
-  result.set_admitted_ip_bps(static_cast<double>(parameters_.rate_bps()));
+  result.set_admitted_ip_bps(MeanRateBps(parameters_));
   result.set_achieved_ip_bps(receiver_.achieved_ip_bps);
   result.set_achieved_ethernet_bps(receiver_.achieved_ethernet_bps);
   result.set_received(receiver_.received);

@@ -11,6 +11,7 @@
 #include "control/collector/flow_counters.h"
 #include "control/session/conclusion.h"
 #include "control/session/end_reason.h"
+#include "control/session/mean_rate.h"
 
 namespace weir::control {
 namespace {
@@ -109,7 +110,7 @@ void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segm
           (granted.direction() == record::v1::DOWN) == (facts->role == SessionRole::kServer);
       AddCounters(*segment, found->second, sends, &result);
     }
-    result.set_admitted_ip_bps(static_cast<double>(granted.parameters().rate_bps()));
+    result.set_admitted_ip_bps(MeanRateBps(granted.parameters()));
     result.set_limit_detail("weir-control was restarted during the test");
     results.push_back(std::move(result));
   }

@@ -23,8 +23,8 @@ bool SameSpec(const FlowSpec& a, const FlowSpec& b) {
          a.peer_slot == b.peer_slot && a.peer_generation == b.peer_generation &&
          a.session_key == b.session_key && a.rate_bps == b.rate_bps &&
          a.duration_ns == b.duration_ns && a.pacing == b.pacing &&
-         a.burst_packets == b.burst_packets && a.bench == b.bench &&
-         a.next_hop_mac == b.next_hop_mac;
+         a.burst_packets == b.burst_packets && a.ramp_start_bps == b.ramp_start_bps &&
+         a.bench == b.bench && a.next_hop_mac == b.next_hop_mac;
 }
 
 }  // namespace

@@ -84,6 +84,10 @@ Status CheckPacing(const v1::FlowSpec& in, FlowSpec* spec) {
     return Invalid("burst_packets", "must be 2 to " + std::to_string(kMaxBurstPackets) +
                                         " with PACING_BURST, and 0 without");
   }
+  if (in.pacing() == v1::PACING_RAMP ? in.ramp_start_bps() > in.rate_bps()
+                                     : in.ramp_start_bps() != 0) {
+    return Invalid("ramp_start_bps", "must be at most rate_bps with PACING_RAMP, and 0 without");
+  }
   spec->pacing = in.pacing();
   spec->burst_packets = burst ? in.burst_packets() : 1;
   return Ok{};
@@ -106,6 +110,7 @@ Status CheckLoad(const v1::FlowSpec& in, const PortLimits& port, FlowSpec* spec)
   spec->rate_max = in.rate_max();
   spec->rate_bps = in.rate_max() ? cap_rate : in.rate_bps();
   if (cap_rate != 0) spec->rate_bps = std::min(spec->rate_bps, cap_rate);
+  spec->ramp_start_bps = std::min(in.ramp_start_bps(), spec->rate_bps);
   uint64_t largest = 0;
   for (const FrameSize& size : spec->sizes) largest = std::max<uint64_t>(largest, size.udp_payload);
   largest += spec->ip_header_bytes() + kUdpHeaderBytes;

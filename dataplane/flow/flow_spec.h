@@ -66,7 +66,8 @@ struct FlowSpec {
   uint64_t cap_bytes = 0;
   uint64_t packet_limit = 0;  // 0: none.
   v1::Pacing pacing = v1::PACING_CBR;
-  uint32_t burst_packets = 1;  // PACING_BURST.
+  uint32_t burst_packets = 1;   // PACING_BURST.
+  uint64_t ramp_start_bps = 0;  // PACING_RAMP: at most rate_bps.
 
   // RX.
   bool histogram = false;

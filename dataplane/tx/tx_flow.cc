@@ -55,6 +55,9 @@ TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate
   for (uint8_t size : cycle_) cycle_interval_ += intervals_[size];
   burst_interval_ = burst_packets_ * cycle_interval_ / cycle_.size();
   saturated_limit_ = std::min(packet_limit_, cap_bytes_ / templates_.front().ip_bytes());
+  if (pacing_ == v1::PACING_RAMP) {
+    ramp_ = std::make_unique<Ramp>(spec.ramp_start_bps, spec.rate_bps, duration_cycles_, tsc_hz);
+  }
   counters_.generation = spec.generation;
   counters_.worker = worker;
 }
@@ -144,7 +147,7 @@ uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
     }
     planned[count++] = {pacer_.due(), size, burst_left_};
     ++packets;
-    pacer_.Advance(GapAfter(size) << rate_shift);
+    Advance(size, rate_shift);
     NextSize();
   }
   return count;
@@ -192,6 +195,10 @@ void TxFlow::Settle(const TxSegment& segment, uint32_t sent) {
     counters_.rejected += segment.count - sent;
     pacer_.SetDue(segment.planned[sent].due);
     burst_left_ = segment.planned[sent].burst_left;
+    for (uint32_t i = sent; ramp_ != nullptr && i < segment.count; ++i) {
+      ramp_->GiveBack(uint64_t{templates_[segment.planned[i].size].ip_bytes()}
+                      << segment.rate_shift);
+    }
     const uint32_t back = (segment.count - sent) % static_cast<uint32_t>(cycle_.size());
     cycle_at_ = static_cast<uint32_t>((cycle_at_ + cycle_.size() - back) % cycle_.size());
   }
@@ -208,6 +215,10 @@ void TxFlow::GiveUpUntil(PaceTime limit) {
   if (pacer_.due() >= limit) return;
   if (pacing_ == v1::PACING_BURST) {
     GiveUpBurstsUntil(limit);
+    return;
+  }
+  if (ramp_ != nullptr) {
+    GiveUpRampUntil(limit);
     return;
   }
   const uint64_t cycles = (limit - pacer_.due()) / cycle_interval_;
@@ -227,6 +238,23 @@ void TxFlow::GiveUpBurstsUntil(PaceTime limit) {
   counters_.unsent += burst_left_ + (bursts - 1) * burst_packets_;
   burst_left_ = burst_packets_;
   pacer_.Advance(bursts * burst_interval_);
+  dirty_ = true;
+}
+
+void TxFlow::GiveUpRampUntil(PaceTime limit) {
+  uint64_t cycle_bytes = 0;
+  for (uint8_t size : cycle_) cycle_bytes += templates_[size].ip_bytes();
+  // Most of it in whole cycles of the mix; the last ones, where rounding matters, one by one.
+  const uint64_t cycles = ramp_->BytesBehind(limit) / cycle_bytes;
+  if (cycles > 1) {
+    ramp_->Take((cycles - 1) * cycle_bytes);
+    counters_.unsent += (cycles - 1) * cycle_.size();
+  }
+  for (; ramp_->Due() < limit; NextSize()) {
+    ramp_->Take(templates_[cycle_[cycle_at_]].ip_bytes());
+    ++counters_.unsent;
+  }
+  pacer_.SetDue(ramp_->Due());
   dirty_ = true;
 }
 

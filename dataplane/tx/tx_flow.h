@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dataplane/clock/clock.h"
@@ -11,6 +12,7 @@
 #include "dataplane/flow/packet_template.h"
 #include "dataplane/tx/exponential.h"
 #include "dataplane/tx/pacer.h"
+#include "dataplane/tx/ramp.h"
 #include "dataplane/tx/tx_burst.h"
 #include "shm/segment.h"
 
@@ -61,12 +63,22 @@ class TxFlow {
   void Fill(TxBurst* burst, const TxSegment& segment, uint64_t now_tsc, const ClockLine& clock);
   void GiveUpUntil(PaceTime limit);
   void GiveUpBurstsUntil(PaceTime limit);
+  void GiveUpRampUntil(PaceTime limit);
   void Finish(v1::EndReason reason, uint64_t now_tsc);
 
   void NextSize() {
     if (++cycle_at_ == cycle_.size()) cycle_at_ = 0;
   }
   PaceTime IntervalOf(uint32_t size) const { return intervals_[size]; }
+  // Moves the deadline behind a packet of this size, which stands for 2^rate_shift that were due.
+  void Advance(uint32_t size, uint32_t rate_shift) {
+    if (ramp_ == nullptr) [[likely]] {
+      pacer_.Advance(GapAfter(size) << rate_shift);
+      return;
+    }
+    ramp_->Take(uint64_t{templates_[size].ip_bytes()} << rate_shift);
+    pacer_.SetDue(ramp_->Due());
+  }
   // From the deadline of a packet of this size to the next one's, as the pacing has it.
   PaceTime GapAfter(uint32_t size) {
     switch (pacing_) {
@@ -109,6 +121,7 @@ class TxFlow {
   const v1::Pacing pacing_;
   const uint32_t burst_packets_;
   PaceTime burst_interval_ = 0;  // From one burst to the next.
+  std::unique_ptr<Ramp> ramp_;   // PACING_RAMP.
 };
 
 // The repeating order of a weighted mix, each size spread as evenly as it can be: at each step

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from node import Measured
 
 
 def at_its_rate(measure: Callable[[], dict], rate: float, share: float) -> dict:
@@ -95,3 +96,18 @@ def test_delay_is_ordered_and_jitter_measured(memif):
     assert delay["min_ns"] <= delay["p50_ns"] <= delay["p99_ns"] <= delay["p999_ns"] <= delay["max_ns"]
     assert 0 < delay["min_ns"] < 1_000_000_000  # One host, one clock.
     assert result["jitter_ns"] > 0
+
+
+def test_a_ramp_is_sent_or_unsent_to_the_last_packet(memif):
+    """What was due is the integral of the rate, whatever of it left."""
+    server, client = memif
+    arguments = client.test_arguments(server, "down", "", "2s", 1000, 4)
+    at = arguments.index("--rate")
+    arguments[at : at + 2] = ["--pacing", "ramp:4M-20M"]
+    answer = client.weir(*arguments)
+    assert answer.code == 0, answer.text
+    down = Measured(answer)["down"]
+    assert down["admitted_ip_bps"] == 12e6
+    # 2918.3 packets of 8,224 bits, the first of them at once. After a pause one stands for up to four.
+    assert 2919 <= down["sent"] + down.get("unsent", 0) <= 2922
+    assert down["received"] + down["lost"] == down["sent"]

@@ -91,6 +91,11 @@ TEST(TestRequestTest, ErrorsNameTheFlag) {
          o->rate = "max";
        },
        "--pacing: "},
+      {[](TestOptions* o) {
+         o->pacing = "ramp:1M-2M";
+         o->rate = "2M";
+       },
+       "--rate: "},
       {[](TestOptions* o) { o->ca = "/nonexistent.pem"; }, "--ca: "},
   };
   for (const auto& c : kCases) {

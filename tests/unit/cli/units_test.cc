@@ -110,7 +110,17 @@ TEST(UnitsTest, Pacing) {
   EXPECT_EQ(parameters.pacing(), record::v1::BURST);
   EXPECT_EQ(parameters.burst_packets(), 32u);
   EXPECT_EQ(FormatPacing(parameters), "bursts of 32");
-  for (const char* text : {"", "burst", "burst:", "burst:1", "burst:1025", "burst:x", "CBR"}) {
+  EXPECT_TRUE(ParsePacing("ramp:100M-1.5G", &parameters).ok());
+  EXPECT_EQ(parameters.pacing(), record::v1::RAMP);
+  EXPECT_EQ(parameters.ramp_start_bps(), 100'000'000u);
+  EXPECT_EQ(parameters.rate_bps(), 1'500'000'000u);
+  EXPECT_EQ(MeanRateBps(parameters), 8e8);
+  EXPECT_EQ(FormatPacing(parameters), "ramp from 100.000 Mbit/s");
+  EXPECT_TRUE(ParsePacing("ramp:0-1M", &parameters).ok());
+  EXPECT_EQ(parameters.ramp_start_bps(), 0u);
+  for (const char* text :
+       {"", "burst", "burst:", "burst:1", "burst:1025", "burst:x", "CBR", "ramp",
+        "ramp:", "ramp:1G", "ramp:1G-", "ramp:-1G", "ramp:1G-100M", "ramp:1M-max"}) {
     EXPECT_FALSE(ParsePacing(text, &parameters).ok()) << text;
   }
 }

@@ -188,6 +188,12 @@ TEST_F(AdmissionTest, ParametersMustMakeSense) {
          p->set_burst_packets(1025);
        },
        "burst_packets"},
+      {[](auto* p) { p->set_ramp_start_bps(1); }, "ramp_start_bps"},
+      {[](auto* p) {
+         p->set_pacing(record::v1::RAMP);
+         p->set_ramp_start_bps(p->rate_bps() + 1);
+       },
+       "ramp_start_bps"},
       {[](auto* p) { p->set_pacing(static_cast<record::v1::Pacing>(99)); }, "pacing"},
       {[](auto* p) { p->clear_payload(); }, "payload"},
       {[](auto* p) { p->mutable_payload(0)->set_udp_payload_bytes(17); },

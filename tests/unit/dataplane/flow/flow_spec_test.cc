@@ -91,5 +91,18 @@ TEST(FlowSpec, ACapThatNoWorkerReachesNeedsNoPacing) {
   EXPECT_EQ(MakeFlowSpec(message, 16, Limits())->rate_bps, 10'000'000'000u);
 }
 
+TEST(FlowSpec, ARampBeginsAtMostAtItsRate) {
+  v1::FlowSpec message = Message();
+  message.set_rate_bps(1'000'000);
+  message.set_ramp_start_bps(1);
+  auto refused = MakeFlowSpec(message, 16, Limits());
+  ASSERT_FALSE(refused.ok()) << "without PACING_RAMP";
+  EXPECT_EQ(refused.error().field, "spec.ramp_start_bps");
+  message.set_pacing(v1::PACING_RAMP);
+  EXPECT_EQ(MakeFlowSpec(message, 16, Limits())->ramp_start_bps, 1u);
+  message.set_ramp_start_bps(1'000'001);
+  EXPECT_FALSE(MakeFlowSpec(message, 16, Limits()).ok());
+}
+
 }  // namespace
 }  // namespace weir::dataplane

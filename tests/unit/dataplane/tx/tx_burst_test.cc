@@ -16,7 +16,7 @@
 namespace weir::dataplane {
 namespace {
 
-constexpr uint32_t kFlows = 5;
+constexpr uint32_t kFlows = 6;
 
 FlowSpec Spec(uint32_t flow) {
   FlowSpec spec;
@@ -40,7 +40,21 @@ FlowSpec Spec(uint32_t flow) {
     spec.rate_max = true;
     spec.sizes = {{64, 1}};
   }
+  if (flow == 5) {
+    spec.pacing = v1::PACING_RAMP;
+    spec.ramp_start_bps = spec.rate_bps / 2;
+  }
   return spec;
+}
+
+std::unique_ptr<TxFlow> MakeFlow(const FlowSpec& spec, const Clock& clock) {
+  std::vector<PacketTemplate> templates;
+  for (const FrameSize& size : spec.sizes) {
+    templates.emplace_back(spec, size.udp_payload, rte_ether_addr{}, rte_ether_addr{}, 0);
+  }
+  auto flow = std::make_unique<TxFlow>(spec, 0, std::move(templates), clock.tsc_hz());
+  flow->gate.allow_until_tsc = UINT64_MAX;
+  return flow;
 }
 
 shm::TxCounters Published(TxFlow& flow) {
@@ -91,15 +105,7 @@ TEST(TxBurst, RefusedPacketsKeepTheirNumbers) {
   Clock clock;
   clock.Calibrate();
   std::vector<std::unique_ptr<TxFlow>> flows;
-  for (uint32_t i = 0; i < kFlows; ++i) {
-    const FlowSpec spec = Spec(i);
-    std::vector<PacketTemplate> templates;
-    for (const FrameSize& size : spec.sizes) {
-      templates.emplace_back(spec, size.udp_payload, rte_ether_addr{}, rte_ether_addr{}, 0);
-    }
-    flows.push_back(std::make_unique<TxFlow>(spec, 0, std::move(templates), clock.tsc_hz()));
-    flows.back()->gate.allow_until_tsc = UINT64_MAX;
-  }
+  for (uint32_t i = 0; i < kFlows; ++i) flows.push_back(MakeFlow(Spec(i), clock));
 
   Drain drain(*port);
   TxBurst burst({port->ethdev(), 0, pool->get()});
@@ -128,6 +134,65 @@ TEST(TxBurst, RefusedPacketsKeepTheirNumbers) {
   }
   EXPECT_EQ(rejected, refused);
   burst.FreeKept();
+  EXPECT_EQ(rte_mempool_in_use_count(pool->get()), 0u);
+}
+
+// Packets whose turn comes before so many bits are due.
+uint64_t Due(const FlowSpec& spec, uint64_t bits) {
+  const std::vector<uint8_t> cycle = MixCycle(spec.sizes);
+  uint64_t count = 0;
+  for (uint64_t before = 0; before < bits; ++count) {
+    before += (spec.sizes[cycle[count % cycle.size()]].udp_payload + 28) * 8;
+  }
+  return count;
+}
+
+// Whatever keeps a flow from sending, what left and what did not are what the ramp comes to.
+TEST(TxBurst, ARampIsSentOrUnsentToTheLastPacket) {
+  const auto port = testing::OpenTestPort("ring:", "");
+  ASSERT_NE(port, nullptr);
+  Result<TxPool> pool = MakeTxPool("tx-ramp-test", 1500, SOCKET_ID_ANY);
+  ASSERT_TRUE(pool.ok());
+  Clock clock;
+  clock.Calibrate();
+  const std::vector<FrameSize> one = {{98, 1}};
+  const struct {
+    std::vector<FrameSize> sizes;
+    uint32_t shift;  // For part of the time.
+  } kCases[] = {{one, 0}, {{{472, 2}, {72, 1}}, 0}, {one, 2}};
+  for (const auto& c : kCases) {
+    FlowSpec spec = Spec(0);
+    spec.pacing = v1::PACING_RAMP;
+    spec.ramp_start_bps = 10'000'000;
+    spec.rate_bps = 110'000'000;
+    spec.duration_ns = 310'000'000;
+    spec.sizes = c.sizes;
+    const auto flow = MakeFlow(spec, clock);
+    Drain drain(*port);
+    TxBurst burst({port->ethdev(), 0, pool->get()});
+    const ClockLine line = clock.Line();
+    const uint64_t start = ReadTsc();
+    while (!flow->finished()) {
+      const uint64_t ms = (ReadTsc() - start) * 1000 / clock.tsc_hz();
+      flow->gate.allow_until_tsc = ms >= 100 && ms < 180 ? 0 : UINT64_MAX;
+      flow->gate.rate_shift = ms >= 180 && ms < 230 ? c.shift : 0;
+      flow->Send(&burst, line);
+      burst.Flush();
+      if (ms < 60 || ms > 80) drain.Take(UINT32_MAX);  // Else the ring fills up.
+    }
+    const shm::TxCounters counters = Published(*flow);
+    EXPECT_GT(counters.packets, 0u);
+    const uint64_t due = Due(spec, 18'600'000);  // 60 Mbit/s on average.
+    if (c.shift == 0) {
+      EXPECT_EQ(counters.packets + counters.unsent, due);
+    } else {  // The last packet at the reduced rate stands for four that were due.
+      EXPECT_GE(counters.packets + counters.unsent, due);
+      EXPECT_LT(counters.packets + counters.unsent, due + 4);
+    }
+    drain.Take(UINT32_MAX);
+    EXPECT_EQ(drain.sequences[0].size(), counters.packets);
+    burst.FreeKept();
+  }
   EXPECT_EQ(rte_mempool_in_use_count(pool->get()), 0u);
 }
 
