@@ -85,6 +85,47 @@ def test_port_that_vanishes(lab):
     assert record["outcome"] == "ABORTED"
 
 
+def test_more_workers_than_cpus(lab):
+    dataplane = start_dataplane(lab, "--port", "data=null:,ip4=198.18.0.1/24", "--workers", "2", "--lcores", "0")
+    assert dataplane.wait() == CANNOT_START, dataplane.stderr
+    assert "--lcores" in dataplane.stderr and "2 workers" in dataplane.stderr and "lower --workers" in dataplane.stderr
+
+
+def test_more_workers_than_queues(lab):
+    """Two workers on one CPU each, and an interface that has one queue."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("two workers need two CPUs")
+    here = lab.namespace("a")
+    lab.veth(here, "data", lab.namespace("b"), "far")
+    dataplane = lab.start("dataplane", DATAPLANE, "--socket", lab.directory / "dataplane.sock", "--no-huge",
+                          "--workers", "2", "--port", "data=af_xdp:data,ip4=198.18.0.1/24", namespace=here)  # fmt: skip
+    assert dataplane.wait() == CANNOT_START, dataplane.stderr
+    assert "2 queue(s), one for each worker" in dataplane.stderr and "--workers 1" in dataplane.stderr
+
+
+def test_link_that_goes_down_during_a_test(lab):
+    """No load leaves on a guess: the test ends, is recorded at both ends, and says how it ended."""
+    server, client = bridged_pair(lab, "af_packet")
+    for _ in range(5):
+        test = client.start_test("test", server, duration="4s")
+        server.wait_for_running()
+        lab.namespace("middle").run("ip", "link", "set", "to_a", "down")
+        code = test.wait()
+        lab.namespace("middle").run("ip", "link", "set", "to_a", "up")
+        wait_for(lambda: server.info()["ports"][0]["link_up"], "the link")
+        if code != OK:  # The kernel puts it off while packets come, sometimes until none do.
+            break
+    assert code == ABORTED, test.stdout + test.stderr
+    assert server.dataplane.running() and client.dataplane.running()
+    for node in (server, client):
+
+        def aborted(node=node):
+            return [record for record in node.records() if record["outcome"] == "ABORTED"]
+
+        assert wait_for(aborted, f"{node.name}'s record")[0]["end_reason"] == "feedback_lost"
+    assert client.test(server, "down", rate="1M", duration="500ms")["down"]["lost"] == 0
+
+
 def start_control(lab, text: str, *arguments):
     config = lab.directory / "control.textproto"
     config.write_text(text)
