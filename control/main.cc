@@ -29,6 +29,7 @@
 #include "control/export/explain.h"
 #include "control/metrics/http_server.h"
 #include "control/metrics/metrics.h"
+#include "control/session/flow_lookup.h"
 #include "control/session/manager.h"
 #include "control/store/store.h"
 
@@ -130,6 +131,10 @@ int Serve(const Arguments& arguments) {
     return Fail(kExitCannotStart, At(arguments.config + ": store", store.status()));
   }
 
+  absl::StatusOr<std::unique_ptr<FlowLookup>> lookup =
+      FlowLookup::Open(config->store() + ".lookup-key");
+  if (!lookup.ok()) return Fail(kExitCannotStart, lookup.status());
+
   PolicyReloader reloader({config->policy_file().begin(), config->policy_file().end()}, &admission,
                           store->get(), &metrics);
 
@@ -139,6 +144,7 @@ int Serve(const Arguments& arguments) {
   node.store = store->get();
   node.metrics = &metrics;
   node.calibration = &calibration;
+  node.lookup = lookup->get();
   node.connect_remote = MakeConnectRemote(config->client());
   SessionManager manager(std::move(node), config->dataplane_socket());
 

@@ -78,20 +78,35 @@ grpc::ServerUnaryReactor* AdminService::GetNode(grpc::CallbackServerContext* con
   return Finish(context, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContext* context,
-                                                      const ms::GetRemoteInfoRequest* request,
-                                                      ms::ServerInfo* reply) {
+template <typename Reply, typename Work>
+grpc::ServerUnaryReactor* AdminService::AnswerLater(grpc::CallbackServerContext* context,
+                                                    Reply* reply, Work work) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool queued = remote_calls_.Submit([this, reactor, reply, remote = request->remote()] {
-    absl::StatusOr<ms::ServerInfo> info = manager_->GetRemoteInfo(remote);
-    if (info.ok()) *reply = *info;
-    reactor->Finish(ToGrpc(info.status()));
+  const bool queued = remote_calls_.Submit([reactor, reply, work = std::move(work)] {
+    absl::StatusOr<Reply> answer = work();
+    if (answer.ok()) *reply = *std::move(answer);
+    reactor->Finish(ToGrpc(answer.status()));
   });
   if (!queued) {
     reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
                                  "too many requests to remote servers are under way; try later"));
   }
   return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContext* context,
+                                                      const ms::GetRemoteInfoRequest* request,
+                                                      ms::ServerInfo* reply) {
+  return AnswerLater(context, reply, [this, remote = request->remote()] {
+    return manager_->GetRemoteInfo(remote);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::LookupFlow(grpc::CallbackServerContext* context,
+                                                   const ms::LookupFlowRequest* request,
+                                                   ms::LookupReply* reply) {
+  return AnswerLater(context, reply,
+                     [this, asked = *request] { return manager_->LookupFlow(asked); });
 }
 
 grpc::ServerWriteReactor<ms::RunTestUpdate>* AdminService::RunTest(

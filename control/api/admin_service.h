@@ -54,11 +54,19 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* SetCalibration(grpc::CallbackServerContext* context,
                                            const measurement::v1::SetCalibrationRequest* request,
                                            measurement::v1::SetCalibrationReply* reply) override;
+  grpc::ServerUnaryReactor* LookupFlow(grpc::CallbackServerContext* context,
+                                       const measurement::v1::LookupFlowRequest* request,
+                                       measurement::v1::LookupReply* reply) override;
 
  private:
   SessionManager* const manager_;
   Store* const store_;
   PolicyReloader* const policy_;
+  // Answers a call that may wait for a remote server.
+  template <typename Reply, typename Work>
+  grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, Reply* reply,
+                                        Work work);
+
   WorkQueue remote_calls_{2, 16};
   WorkQueue slow_calls_{1, 4};
 };

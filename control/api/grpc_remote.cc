@@ -54,6 +54,10 @@ absl::Status ToStatus(const grpc::Status& status, const std::string& reason_to_c
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return absl::UnavailableError(
           "no answer; is the address right, and does a firewall let the port through?");
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return absl::InvalidArgumentError(status.error_message());
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return absl::PermissionDeniedError(status.error_message());
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(
           "what answers there does not serve weir.measurement.v1; is it a Weir server of this "
@@ -143,6 +147,15 @@ class GrpcRemote final : public Remote {
     ms::NegotiateReply reply;
     const absl::Status status = Call(kNegotiateTimeout, [&](grpc::ClientContext* context) {
       return stub_->Negotiate(context, request, &reply);
+    });
+    if (!status.ok()) return status;
+    return reply;
+  }
+
+  absl::StatusOr<ms::LookupReply> Lookup(const ms::LookupRequest& request) override {
+    ms::LookupReply reply;
+    const absl::Status status = Call(kInfoTimeout, [&](grpc::ClientContext* context) {
+      return stub_->Lookup(context, request, &reply);
     });
     if (!status.ok()) return status;
     return reply;

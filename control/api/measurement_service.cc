@@ -1,9 +1,11 @@
 #include "control/api/measurement_service.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "control/api/grpc_status.h"
@@ -25,6 +27,18 @@ Caller CallerOf(const grpc::CallbackServerContext& context) {
     caller.identity = absl::StrCat("certificate:", std::string(names[0].data(), names[0].size()));
   }
   return caller;
+}
+
+// Of gRPC's "ipv4:192.0.2.1:50000" or "ipv6:%5B2001:db8::1%5D:50000".
+std::string IpOf(std::string_view peer) {
+  const size_t colon = peer.find(':');
+  const size_t port = peer.rfind(':');
+  if (colon == std::string_view::npos || port <= colon) return {};
+  std::string ip(peer.substr(colon + 1, port - colon - 1));
+  for (const auto& [escaped, plain] : {std::pair("%5B", ""), {"%5D", ""}, {"[", ""}, {"]", ""}}) {
+    ip = absl::StrReplaceAll(ip, {{escaped, plain}});
+  }
+  return ip;
 }
 
 // The server's half of Run. Deletes itself when gRPC is done with it.
@@ -129,6 +143,16 @@ grpc::ServerUnaryReactor* MeasurementService::GetResult(grpc::CallbackServerCont
   absl::StatusOr<ms::GetResultReply> result = manager_->GetResult(request->session_id());
   if (result.ok()) *reply = *result;
   reactor->Finish(ToGrpc(result.status()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* MeasurementService::Lookup(grpc::CallbackServerContext* context,
+                                                     const ms::LookupRequest* request,
+                                                     ms::LookupReply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  absl::StatusOr<ms::LookupReply> found = manager_->Lookup(*request, IpOf(context->peer()));
+  if (found.ok()) *reply = *found;
+  reactor->Finish(ToGrpc(found.status()));
   return reactor;
 }
 

@@ -24,6 +24,9 @@ class MeasurementService final : public measurement::v1::Measurement::CallbackSe
   grpc::ServerUnaryReactor* GetResult(grpc::CallbackServerContext* context,
                                       const measurement::v1::GetResultRequest* request,
                                       measurement::v1::GetResultReply* reply) override;
+  grpc::ServerUnaryReactor* Lookup(grpc::CallbackServerContext* context,
+                                   const measurement::v1::LookupRequest* request,
+                                   measurement::v1::LookupReply* reply) override;
 
  private:
   SessionManager* const manager_;

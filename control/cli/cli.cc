@@ -8,6 +8,7 @@
 #include "control/cli/bench_command.h"
 #include "control/cli/calibrate_command.h"
 #include "control/cli/completion.h"
+#include "control/cli/lookup_command.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/test_command.h"
 #include "control/cli/top_command.h"
@@ -53,6 +54,20 @@ constexpr char kSinkHelp[] =
     "Examples:\n"
     "  weir sink --from 198.18.0.1 --frame rfc2544\n"
     "  weir sink --from 198.18.0.1 --key left --streams 8 --duration 5m --json\n"
+    "\n";
+
+constexpr char kLookupHelp[] =
+    "You saw UDP packets and want to know whose measurement they are: ask the Weir server at one\n"
+    "of their ends. It answers for an exact pair of addresses and ports, give or take two "
+    "seconds,\n"
+    "with the session's id and the operator's contact, and nothing about a person. A few "
+    "questions\n"
+    "a minute are answered.\n"
+    "\n"
+    "Examples:\n"
+    "  weir lookup 198.51.100.7:40001 192.0.2.1:50000 2026-11-25T12:00:03Z --server "
+    "lab.example.net\n"
+    "  weir lookup '[2001:db8::7]:40001' '[2001:db8::1]:50000' now\n"
     "\n";
 
 constexpr char kCalibrateHelp[] =
@@ -277,6 +292,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   CalibrateOptions calibrate;
   TopOptions top;
   InfoOptions info;
+  LookupOptions lookup;
   SessionsOptions sessions;
   RecordsOptions records;
   AuditOptions audit;
@@ -299,6 +315,20 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                  [&] { return ShowInfo(context, info); });
   command->add_option("SERVER", info.server, "HOST, HOST:PORT or [IPv6]:PORT; default: this node");
   AddRemoteFlags(command, &info.ca, &info.plaintext);
+
+  static const std::string lookup_footer = std::string(kLookupHelp) + kExitCodes;
+  command = parser.Add(root, "lookup", "Find the session a packet was of, and whom to ask",
+                       lookup_footer.c_str(), [&] { return LookUp(context, lookup); });
+  command->add_option("SOURCE", lookup.source, "ADDRESS:PORT or [IPv6]:PORT of the packet's sender")
+      ->required();
+  command->add_option("DESTINATION", lookup.destination, "Likewise of its receiver")->required();
+  command
+      ->add_option("TIME", lookup.time,
+                   "When it was seen: 2026-11-25T12:00:00Z, seconds since 1970, or now")
+      ->required();
+  command->add_option("--server", lookup.server,
+                      "HOST, HOST:PORT or [IPv6]:PORT to ask; default: this node");
+  AddRemoteFlags(command, &lookup.ca, &lookup.plaintext);
 
   static const std::string calibrate_footer = std::string(kCalibrateHelp) + kExitCodes;
   command = parser.Add(root, "calibrate", "Measure what this host can generate and sink by itself",

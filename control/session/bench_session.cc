@@ -322,6 +322,7 @@ bool BenchSession::Program() {
   SessionRow row = ToRow(facts_);
   row.trace = trace_;
   row.use = ToUseRows(charges_);
+  row.flows = node_.lookup->Keys(ends.ends(), PeerEnds());
   if (absl::Status stored = node_.store->BeginSession(row); !stored.ok()) {
     return Fail(ms::TestFailure::LOCAL, "store", std::string(stored.message()));
   }

@@ -315,7 +315,13 @@ bool ClientSession::Program() {
           grant_.server_ends(), facts_.granted, record::v1::UP, "server_ends", &server_ends)) {
     return Fail(TestFailure::ABORTED, absl::StrCat("grant.", fault->field), fault->message);
   }
-  if (absl::Status stored = node_.store->BeginSession(ToRow(facts_)); !stored.ok()) {
+  SessionRow row = ToRow(facts_);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const std::vector<std::string> keys =
+        node_.lookup->Keys(slots_[i].ends(), server_ends.at(facts_.granted[i].direction()));
+    row.flows.insert(row.flows.end(), keys.begin(), keys.end());
+  }
+  if (absl::Status stored = node_.store->BeginSession(row); !stored.ok()) {
     return Fail(TestFailure::LOCAL, "store", std::string(stored.message()));
   }
   const SessionTerms terms{

@@ -27,6 +27,8 @@ constexpr std::chrono::seconds kRecoverWithout{10};
 constexpr size_t kNegotiators = 2;
 constexpr size_t kQueuedNegotiations = 128;
 constexpr uint32_t kDefaultListLimit = 100;
+// Clocks of people who look at networks are not all exact.
+constexpr int64_t kLookupSlackNs = int64_t{2} * 1'000'000'000;
 
 std::string Prefixed(const std::string& ip, uint32_t prefix) {
   return ip.empty() ? "" : absl::StrCat(IpToText(ip), "/", prefix);
@@ -200,6 +202,36 @@ absl::StatusOr<ms::GetResultReply> SessionManager::GetResult(const std::string& 
     return absl::NotFoundError("session_id: this server has no result of that session");
   }
   return reply;
+}
+
+absl::StatusOr<ms::LookupReply> SessionManager::FindFlow(const ms::LookupRequest& packet) const {
+  const absl::StatusOr<std::string> key = node_.lookup->KeyOf(packet);
+  if (!key.ok()) return key.status();
+  ms::LookupReply reply;
+  const absl::StatusOr<std::string> session =
+      node_.store->FindFlow(*key, static_cast<int64_t>(packet.at_unix_ns()), kLookupSlackNs);
+  if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
+  if (session.ok()) reply.set_session_id(*session);
+  reply.set_node(node_.config->node());
+  reply.set_operator_(node_.config->operator_());
+  reply.set_contact(node_.config->contact());
+  return reply;
+}
+
+absl::StatusOr<ms::LookupReply> SessionManager::Lookup(const ms::LookupRequest& packet,
+                                                       const std::string& asker_ip) {
+  if (absl::Status status = node_.lookup->CountAsk(asker_ip, static_cast<int64_t>(NowUnixNs()));
+      !status.ok()) {
+    return status;
+  }
+  return FindFlow(packet);
+}
+
+absl::StatusOr<ms::LookupReply> SessionManager::LookupFlow(const ms::LookupFlowRequest& request) {
+  if (request.remote().address().empty()) return FindFlow(request.packet());
+  absl::StatusOr<std::unique_ptr<Remote>> connected = node_.connect_remote(request.remote());
+  if (!connected.ok()) return connected.status();
+  return (*connected)->Lookup(request.packet());
 }
 
 ms::ServerInfo SessionManager::Info() const {

@@ -48,6 +48,9 @@ class SessionManager {
   absl::StatusOr<std::shared_ptr<Session>> AttachRun(const std::string& session_id,
                                                      std::shared_ptr<PeerLink> link);
   absl::StatusOr<measurement::v1::GetResultReply> GetResult(const std::string& session_id);
+  // InvalidArgument names the field; PermissionDenied: `asker_ip`, or everybody, asked too often.
+  absl::StatusOr<measurement::v1::LookupReply> Lookup(const measurement::v1::LookupRequest& packet,
+                                                      const std::string& asker_ip);
   measurement::v1::ServerInfo Info() const;
 
   // Client role. The test runs until its last update was given to `sink`; cancelling the handle
@@ -64,6 +67,8 @@ class SessionManager {
       const measurement::v1::RemoteServer& remote);
 
   // Admin.
+  absl::StatusOr<measurement::v1::LookupReply> LookupFlow(
+      const measurement::v1::LookupFlowRequest& request);
   measurement::v1::NodeInfo NodeInfo() const;
   absl::StatusOr<std::vector<measurement::v1::SessionInfo>> List(bool active_only, uint32_t limit);
   measurement::v1::NodeActivity Activity() const;
@@ -90,6 +95,8 @@ class SessionManager {
   void StartThread(std::function<void()> work);
   absl::StatusOr<std::shared_ptr<LocalTest>> StartTest(std::shared_ptr<LocalTest> test,
                                                        std::function<void()> done);
+  absl::StatusOr<measurement::v1::LookupReply> FindFlow(
+      const measurement::v1::LookupRequest& packet) const;
   void DoNegotiate(const measurement::v1::NegotiateRequest& request, const Caller& caller,
                    const std::function<void(measurement::v1::NegotiateReply)>& reply);
 

@@ -10,6 +10,7 @@
 #include "control/collector/calibration.h"
 #include "control/dataplane/dataplane.h"
 #include "control/metrics/metrics.h"
+#include "control/session/flow_lookup.h"
 #include "control/session/remote.h"
 #include "control/session/session_table.h"
 #include "control/store/store.h"
@@ -26,6 +27,7 @@ struct Node {
   Dataplane* dataplane = nullptr;
   SessionTable* table = nullptr;
   CalibrationStore* calibration = nullptr;  // May be null.
+  FlowLookup* lookup = nullptr;
   ConnectRemote connect_remote;
 
   record::v1::ServerIdentity Identity() const {

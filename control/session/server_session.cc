@@ -127,6 +127,11 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
   SessionRow row = ToRow(facts);
   row.trace = std::move(admitted.trace);
   row.use = ToUseRows(admitted.charges);
+  for (const auto& [direction, slots] : ends) {
+    const std::vector<std::string> keys =
+        node.lookup->Keys(slots.ends(), client_ends.at(direction.direction()));
+    row.flows.insert(row.flows.end(), keys.begin(), keys.end());
+  }
   if (admitted.token) {
     row.token = {.key = UseKeyBytes(admitted.token->key),
                  .expires_unix_s = admitted.token->expires_unix_s};

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/store/audit_log.h"
+#include "control/store/flow_rows.h"
 #include "control/store/use_rows.h"
 
 namespace weir::control {
@@ -70,6 +71,8 @@ absl::Status InsertSession(Database* database, const SessionRow& row) {
   if (status = ChargeTests(database, row.use); !status.ok()) return status;
   status = InsertToken(database, row.token, row.started_unix_ns);
   if (!status.ok()) return status;
+  status = InsertFlows(database, row.session_id, row.flows, row.started_unix_ns);
+  if (!status.ok()) return status;
   return AppendAudit(database, {.at_unix_ns = row.started_unix_ns,
                                 .event = "session_begun",
                                 .session_id = row.session_id,
@@ -127,6 +130,7 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
           .Bind(4, end.session_id)
           .Run();
   if (!status.ok()) return status;
+  if (status = EndFlows(database, end.session_id, at_unix_ns); !status.ok()) return status;
   if (status = ChargeBytes(database, use_keys, end.moved_bytes, at_unix_ns); !status.ok()) {
     return status;
   }

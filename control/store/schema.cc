@@ -121,6 +121,17 @@ CREATE TABLE egress (
   tx_bytes   INTEGER NOT NULL,            -- The port's counter when they were over.
   PRIMARY KEY (port, at_unix_ns)
 ) STRICT, WITHOUT ROWID;
+)sql",
+                                                             R"sql(
+CREATE TABLE flows (
+  key          BLOB NOT NULL,             -- A keyed hash of the 5-tuple; the key is not here.
+  from_unix_ns INTEGER NOT NULL,
+  session_id   TEXT NOT NULL,
+  to_unix_ns   INTEGER,                   -- NULL: it runs.
+  PRIMARY KEY (key, from_unix_ns, session_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX flows_session ON flows (session_id);
+CREATE INDEX flows_end ON flows (to_unix_ns) WHERE to_unix_ns IS NOT NULL;
 )sql"};
 
 // What SQL alone cannot do for a version, after its script.

@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
+#include "control/store/flow_rows.h"
 #include "control/store/rejection_tally.h"
 #include "control/store/rows.h"
 #include "control/store/schema.h"
@@ -168,6 +169,12 @@ class SqliteStore final : public Store {
       return status;
     }
     return control::VerifyAudit(&*database, anchor.id == 0 ? std::nullopt : std::optional(anchor));
+  }
+
+  absl::StatusOr<std::string> FindFlow(const std::string& key, int64_t at_unix_ns,
+                                       int64_t slack_ns) override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectFlow(&reading_, key, at_unix_ns, slack_ns);
   }
 
   absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() override {

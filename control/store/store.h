@@ -60,6 +60,7 @@ struct SessionRow {
   // That quotas count it under, from its first moment. Of an unfinished session: their keys.
   std::vector<UseRow> use = {};
   TokenRow token = {};           // That admitted it, if one did. Not read back.
+  std::vector<std::string> flows = {};  // Keys its packets are looked up by. Not read back.
   policy::v1::Trace trace = {};  // Why it was admitted, for the audit row. Not read back.
 };
 
@@ -184,6 +185,11 @@ class Store {
   virtual absl::StatusOr<std::vector<AuditRow>> ListAudit(const AuditFilter& filter) = 0;
   // Recomputes the whole chain. `anchor`, if its id is not 0, must be part of it.
   virtual absl::StatusOr<AuditVerdict> VerifyAudit(const AuditHead& anchor) = 0;
+
+  // The session with a flow of this key at that time, give or take `slack_ns`; the newest of
+  // several. NotFound: none, or it ended 90 days ago.
+  virtual absl::StatusOr<std::string> FindFlow(const std::string& key, int64_t at_unix_ns,
+                                               int64_t slack_ns) = 0;
 
   // Sessions begun and not finished, oldest first: what a restarted control must end.
   virtual absl::StatusOr<std::vector<UnfinishedSession>> UnfinishedSessions() = 0;

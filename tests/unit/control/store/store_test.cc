@@ -113,7 +113,7 @@ TEST_F(StoreTest, CreatesAPrivateIdentifiableFile) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
   EXPECT_EQ(Query(path_, "PRAGMA application_id"), std::to_string(0x57454952));
-  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "3");
+  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "4");
   EXPECT_EQ(Query(path_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(store->RecordCount(), 0u);
   EXPECT_GT(store->SizeBytes(), 0u);
@@ -125,6 +125,50 @@ TEST_F(StoreTest, SessionIsDurableBeforeBeginReturns) {
   ASSERT_TRUE(store->BeginSession(Row("s1")).ok());
   EXPECT_EQ(Query(path_, "SELECT state FROM sessions WHERE session_id = 's1'"), "admitted");
   EXPECT_TRUE(absl::IsAlreadyExists(store->BeginSession(Row("s1"))));
+}
+
+TEST_F(StoreTest, FindsASessionByItsFlowAndTime) {
+  const auto store = OpenStore(path_);
+  SessionRow row = Row("s1");
+  row.flows = {"key of the first", "key of the other"};
+  ASSERT_TRUE(store->BeginSession(row).ok());
+  const int64_t began = row.started_unix_ns;
+  for (const std::string& key : row.flows) {
+    const auto found = store->FindFlow(key, began + 5, 10);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(*found, "s1");
+  }
+  EXPECT_TRUE(store->FindFlow(row.flows[0], began - 10, 10).ok());
+  EXPECT_TRUE(absl::IsNotFound(store->FindFlow(row.flows[0], began - 11, 10).status()));
+  EXPECT_TRUE(absl::IsNotFound(store->FindFlow("another key", began, 10).status()));
+
+  // While it runs, at any time to come; afterwards until it ended.
+  EXPECT_TRUE(store->FindFlow(row.flows[0], began + 1'000'000'000, 10).ok());
+  ASSERT_TRUE(store->FinishSession(End("s1")).ok());
+  const int64_t ended = std::stoll(Query(path_, "SELECT finished_unix_ns FROM sessions"));
+  EXPECT_TRUE(store->FindFlow(row.flows[0], ended + 10, 10).ok());
+  EXPECT_TRUE(absl::IsNotFound(store->FindFlow(row.flows[0], ended + 11, 10).status()));
+
+  // The same ports again: the newest that fits.
+  SessionRow later = Row("s2");
+  later.started_unix_ns = ended - 5;
+  later.flows = {row.flows[0]};
+  ASSERT_TRUE(store->BeginSession(later).ok());
+  EXPECT_EQ(*store->FindFlow(row.flows[0], ended, 0), "s2");
+  EXPECT_EQ(*store->FindFlow(row.flows[0], ended - 6, 0), "s1");
+}
+
+TEST_F(StoreTest, ForgetsFlowsThatEndedLongAgo) {
+  const auto store = OpenStore(path_);
+  SessionRow row = Row("s1");
+  row.flows = {"key"};
+  ASSERT_TRUE(store->BeginSession(row).ok());
+  ASSERT_TRUE(store->FinishSession(End("s1")).ok());
+  const int64_t ended = std::stoll(Query(path_, "SELECT finished_unix_ns FROM sessions"));
+  SessionRow later = Row("s2");
+  later.started_unix_ns = ended + int64_t{91} * 24 * 3600 * 1'000'000'000;
+  ASSERT_TRUE(store->BeginSession(later).ok());
+  EXPECT_TRUE(absl::IsNotFound(store->FindFlow("key", ended, 10).status()));
 }
 
 TEST_F(StoreTest, FinishWritesRecordsStateAndAuditOnce) {
