@@ -1,13 +1,18 @@
 // One worker's generator on a `null:` device as fast as it goes: the Weir side of the rows
 // generate_null_* of bench/run. Prints packets/s as JSON.
-//   bench-generate CPU UDP_PAYLOAD SECONDS
+// Several flows send in turn, one packet each, in an order that is random in their addresses.
+//   bench-generate CPU UDP_PAYLOAD SECONDS [FLOWS]
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/engine_fixture.h"
@@ -24,7 +29,7 @@ bool StartNullPort() {
          rte_eth_tx_queue_setup(0, 0, 1024, SOCKET_ID_ANY, nullptr) == 0;
 }
 
-int Run(const std::string& cpu, uint32_t payload, uint64_t seconds) {
+int Run(const std::string& cpu, uint32_t payload, uint64_t seconds, uint32_t flow_count) {
   std::vector<std::string> arguments = {
       "bench-generate", "--no-huge",         "-m", "256", "--no-pci", "--no-telemetry",
       "--no-shconf",    "--log-level=error", "-l", cpu,   "--vdev",   "net_null0"};
@@ -45,18 +50,27 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds) {
 
   dataplane::Clock clock;
   clock.Calibrate();
-  const dataplane::FlowSpec spec = SenderSpec(payload);
-  dataplane::TxFlow flow(spec, 0, {{spec, payload, kSenderMac, kReceiverMac, 0}}, clock.tsc_hz());
-  flow.gate.allow_until_tsc = UINT64_MAX;
+  std::vector<std::unique_ptr<dataplane::TxFlow>> flows;
+  std::vector<dataplane::TxFlow*> in_turn;
+  for (uint32_t slot = 1; slot <= flow_count; ++slot) {
+    const dataplane::FlowSpec spec = SenderSpec(payload, slot);
+    std::vector<dataplane::PacketTemplate> size;
+    size.emplace_back(spec, payload, kSenderMac, kReceiverMac, 0);
+    flows.push_back(std::make_unique<dataplane::TxFlow>(spec, std::move(size), clock.tsc_hz()));
+    flows.back()->gate.allow_until_tsc = UINT64_MAX;
+    in_turn.push_back(flows.back().get());
+  }
+  std::shuffle(in_turn.begin(), in_turn.end(), std::mt19937(1));
 
   dataplane::TxBurst burst({0, 0, pool->get()});
+  burst.ShareAmong(flow_count);
   const dataplane::ClockLine line = clock.Line();
   const uint64_t start = dataplane::ReadTsc();
   const uint64_t end = start + seconds * clock.tsc_hz();
   uint64_t packets = 0;
   uint64_t now = start;
   while (now < end) {
-    for (int i = 0; i < 256; ++i) packets += flow.Send(&burst, line);
+    for (uint32_t i = 0; i < 256; i += flow_count) packets += SendRound(in_turn, &burst, line);
     now = dataplane::ReadTsc();
   }
   const double elapsed = static_cast<double>(now - start) / static_cast<double>(clock.tsc_hz());
@@ -70,10 +84,11 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds) {
 }  // namespace weir::bench
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: bench-generate CPU UDP_PAYLOAD SECONDS\n");
+  if (argc < 4 || argc > 5 || (argc == 5 && std::atoi(argv[4]) < 1)) {
+    std::fprintf(stderr, "usage: bench-generate CPU UDP_PAYLOAD SECONDS [FLOWS]\n");
     return 2;
   }
   return weir::bench::Run(argv[1], static_cast<uint32_t>(std::atoi(argv[2])),
-                          static_cast<uint64_t>(std::atoi(argv[3])));
+                          static_cast<uint64_t>(std::atoi(argv[3])),
+                          argc == 5 ? static_cast<uint32_t>(std::atoi(argv[4])) : 1);
 }

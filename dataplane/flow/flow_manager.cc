@@ -198,8 +198,7 @@ Result<const Flow*> FlowManager::Arm(uint32_t slot, uint32_t generation) {
                            flow.port->spec().vlan);
   }
   flow.worker = LeastLoadedWorker(*flow.port);
-  flow.tx =
-      std::make_unique<TxFlow>(flow.spec, flow.worker, std::move(templates), env_.clock.tsc_hz());
+  flow.tx = std::make_unique<TxFlow>(flow.spec, std::move(templates), env_.clock.tsc_hz());
   flow.armed_ns = SteadyNs();
   flow.lease.Arm(flow.armed_ns);
   TickTx(flow, flow.armed_ns);  // Sends the first beacon: its feedback opens the gate.

@@ -55,16 +55,18 @@ PacketTemplate::PacketTemplate(const FlowSpec& spec, uint32_t udp_payload,
   reinterpret_cast<UdpHeader*>(udp)->checksum =
       TestPacketChecksum(spec, {udp, sizeof(UdpHeader)}, udp_payload);
 
-  header_bytes_ = static_cast<uint32_t>(at - bytes_);
+  header_bytes_ = static_cast<uint16_t>(at - bytes_);
   ip_bytes_ = spec.ip_header_bytes() + udp_bytes;
   frame_bytes_ = std::max(header_bytes_ + udp_payload, kMinFrameBytes);
 
   wire::TestPacket packet{};
   packet.cookie = spec.cookie;
-  std::memcpy(at, &packet, sizeof(packet));
-  at += sizeof(packet);
-  copy_long_ = at > bytes_ + kShortCopy;
-  WriteFiller(at, static_cast<size_t>(bytes_ + sizeof(bytes_) - at));
+  uint8_t* const end = bytes_ + sizeof(bytes_);
+  std::memcpy(at, &packet, std::min(sizeof(packet), static_cast<size_t>(end - at)));
+  copy_long_ = at + sizeof(packet) > bytes_ + kShortCopy;
+  if (at + sizeof(packet) < end) {
+    WriteFiller(at + sizeof(packet), static_cast<size_t>(end - at) - sizeof(packet));
+  }
 
   id_ = NextId();
   rte_mbuf mbuf{};

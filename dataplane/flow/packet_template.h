@@ -41,11 +41,19 @@ class PacketTemplate {
     return payload;
   }
 
+  // The same of a buffer that most likely carries another template's.
+  uint8_t* PrepareAnew(rte_mbuf* mbuf) const {
+    uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    WriteHeaders(payload);
+    std::memcpy(&mbuf->rearm_data, mbuf_fields_, sizeof(mbuf_fields_));
+    return payload;
+  }
+
   // Writes the headers and the cookie of this flow in front of and into the payload at
-  // `payload`. May write up to 31 bytes of filler behind them, the same that lie there.
+  // `payload`. May write some filler behind them, the same that lies there.
   void WriteHeaders(uint8_t* payload) const {
     std::memcpy(payload - header_bytes_, bytes_, kShortCopy);
-    if (copy_long_) std::memcpy(payload - header_bytes_ + kShortCopy, bytes_ + kShortCopy, 32);
+    if (copy_long_) std::memcpy(payload - header_bytes_ + kShortCopy, bytes_ + kShortCopy, 16);
   }
 
   uint32_t header_bytes() const { return header_bytes_; }
@@ -55,6 +63,8 @@ class PacketTemplate {
 
  private:
   static constexpr size_t kShortCopy = 64;
+  static constexpr size_t kLongCopy = kShortCopy + 16;
+  static_assert(kMaxHeaderBytes + sizeof(wire::TestPacket::cookie) <= kLongCopy);
 
   // An mbuf from data_off to hash: its place in the buffer, its lengths, no offloads, and in
   // hash.usr, which no driver reads or writes on transmit, the template's id.
@@ -62,14 +72,15 @@ class PacketTemplate {
   static_assert(offsetof(rte_mbuf, hash.usr) + sizeof(uint32_t) - offsetof(rte_mbuf, rearm_data) ==
                 kMbufFieldBytes);
 
+  alignas(64) uint8_t bytes_[kLongCopy];
   alignas(16) uint8_t mbuf_fields_[kMbufFieldBytes];
   uint32_t id_;  // Never 0, which a fresh mbuf has.
-  uint32_t header_bytes_;
   uint32_t frame_bytes_;
   uint32_t ip_bytes_;
+  uint16_t header_bytes_;
   bool copy_long_;
-  alignas(64) uint8_t bytes_[kShortCopy + 64];
 };
+static_assert(sizeof(PacketTemplate) == 128);
 
 // Writes what differs from packet to packet, with the checksum complement.
 inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time) {

@@ -1,6 +1,6 @@
 #include "dataplane/rx/rx_flow.h"
 
-#include "dataplane/rx/chunk_pool.h"
+#include "dataplane/flow/chunk_pool.h"
 
 namespace weir::dataplane {
 

@@ -22,17 +22,16 @@ constexpr PaceTime PaceInterval(uint64_t ip_bytes, uint64_t rate_bps, uint64_t t
 // Written and read by the worker that owns the flow.
 class Pacer {
  public:
-  // How far behind a flow may be and still catch up; deadlines older than this are given up
-  // and counted as unsent. Longer than a busy host keeps a worker off its core.
-  void Start(uint64_t start_tsc, uint64_t max_lag_cycles) {
+  void Start(uint64_t start_tsc) {
     start_tsc_ = start_tsc;
-    max_lag_ = max_lag_cycles << kPaceFractionBits;
     due_ = 0;
   }
 
   PaceTime At(uint64_t tsc) const { return (tsc - start_tsc_) << kPaceFractionBits; }
   bool Due(PaceTime now) const { return due_ <= now; }
-  bool TooLate(PaceTime now) const { return now - due_ > max_lag_ && due_ <= now; }
+  // A flow may be `max_lag` behind and still catch up; deadlines older than this are given up
+  // and counted as unsent.
+  bool TooLate(PaceTime now, PaceTime max_lag) const { return due_ <= now && now - due_ > max_lag; }
   void Advance(PaceTime interval) { due_ += interval; }
   PaceTime due() const { return due_; }
   void SetDue(PaceTime due) { due_ = due; }
@@ -40,7 +39,6 @@ class Pacer {
  private:
   uint64_t start_tsc_ = 0;
   PaceTime due_ = 0;
-  PaceTime max_lag_ = 0;
 };
 
 }  // namespace weir::dataplane

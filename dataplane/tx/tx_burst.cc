@@ -8,10 +8,23 @@
 
 namespace weir::dataplane {
 
+void TxBurst::ShareAmong(size_t unpaced_flows) {
+  const auto flows = std::clamp<size_t>(unpaced_flows, 1, kTxSaturatedBurst);
+  turn_ = kTxSaturatedBurst / static_cast<uint32_t>(flows);
+}
+
+bool TxBurst::KeepMore() {
+  void** const room = reinterpret_cast<void**>(kept_ + kept_count_);
+  if (rte_mempool_get_bulk(queue_.pool, room, kTxBurst) != 0) return false;
+  kept_count_ += kTxBurst;
+  return true;
+}
+
 bool TxBurst::Take(rte_mbuf** mbufs, uint32_t count) {
+  if (count > kept_count_ && count < kTxBurst) (void)KeepMore();
   const uint32_t kept = std::min(kept_count_, count);
-  if (rte_mempool_get_bulk(queue_.pool, reinterpret_cast<void**>(mbufs + kept), count - kept) != 0)
-      [[unlikely]] {
+  if (kept < count && rte_mempool_get_bulk(queue_.pool, reinterpret_cast<void**>(mbufs + kept),
+                                           count - kept) != 0) [[unlikely]] {
     return false;
   }
   kept_count_ -= kept;
@@ -40,6 +53,11 @@ void TxBurst::FreeKept() {
 uint32_t TxBurst::Flush() {
   if (count_ == 0) return 0;
   const uint32_t sent = Send(mbufs_, count_);
+  if (segment_count_ == 0) {
+    for (uint32_t i = sent; i < count_; ++i) ones_[i].flow->TakeBackOne(ones_[i].last_ns);
+    count_ = 0;
+    return sent;
+  }
   uint32_t left = sent;
   for (uint32_t i = 0; i < segment_count_; ++i) {
     const TxSegment& segment = segments_[i];

@@ -21,6 +21,7 @@ struct TxQueue {
   uint16_t port = 0;  // ethdev id
   uint16_t queue = 0;
   rte_mempool* pool = nullptr;
+  PaceTime max_lag = UINT64_MAX;  // How far behind a flow may be and still catch up.
 };
 
 // A packet that was due, and the state of its flow before it, to go back to if it is refused.
@@ -47,6 +48,12 @@ class TxBurst {
   explicit TxBurst(const TxQueue& queue) : queue_(queue) {}
 
   const TxQueue& queue() const { return queue_; }
+
+  // Packets that a flow without a rate sends in its turn: alone all of a burst, of many flows each
+  // its share.
+  uint32_t turn() const { return turn_; }
+  void ShareAmong(size_t unpaced_flows);
+
   uint32_t room() const { return kTxBurst - count_; }
 
   // Where a flow puts its next packets, at most room(); Append takes as many as it made.
@@ -64,6 +71,22 @@ class TxBurst {
   // core's cache, and, if they go to the same flow, carry its headers. False: there are not so
   // many.
   bool Take(rte_mbuf** mbufs, uint32_t count);
+  // The same of one packet; null: there is none.
+  rte_mbuf* TakeOne() {
+    if (kept_count_ == 0 && !KeepMore()) [[unlikely]]
+      return nullptr;
+    return kept_[--kept_count_];
+  }
+  // Adds one packet of a flow that counts it as sent already; `last_ns` is what to go back to if it
+  // is refused. There must be room, and nothing that was appended otherwise.
+  void AppendOne(rte_mbuf* mbuf, TxFlow* flow, uint64_t last_ns) {
+    ones_[count_] = {flow, last_ns};
+    mbufs_[count_++] = mbuf;
+  }
+  // What is in it was added by AppendOne, if anything is; or by Append.
+  bool has_ones() const { return count_ != 0 && segment_count_ == 0; }
+  bool has_segments() const { return segment_count_ != 0; }
+
   // Passes `count` packets to the port, and keeps those it refuses for the next Take. Returns how
   // many left.
   uint32_t Send(rte_mbuf** mbufs, uint32_t count);
@@ -80,7 +103,12 @@ class TxBurst {
   }
 
  private:
+  // Takes a burst from the pool into kept_, for flows that take a packet or a few. There must be
+  // room for it.
+  bool KeepMore();
+
   TxQueue queue_;
+  uint32_t turn_ = kTxSaturatedBurst;
   uint32_t count_ = 0;
   uint32_t segment_count_ = 0;
   uint32_t kept_count_ = 0;
@@ -89,6 +117,11 @@ class TxBurst {
   rte_mbuf* mbufs_[kTxBurst];
   PlannedPacket planned_[kTxBurst];
   TxSegment segments_[kTxBurst];
+  struct One {
+    TxFlow* flow;
+    uint64_t last_ns;
+  };
+  One ones_[kTxBurst];
 };
 
 }  // namespace weir::dataplane

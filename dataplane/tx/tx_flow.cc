@@ -4,11 +4,10 @@
 #include <numeric>
 #include <utility>
 
+#include "dataplane/flow/chunk_pool.h"
+
 namespace weir::dataplane {
 namespace {
-
-// A worker that was off its core this long still sends what fell due meanwhile.
-constexpr uint64_t kMaxLagNs = 100'000'000;
 
 uint64_t ToCycles(uint64_t ns, uint64_t tsc_hz) {
   return static_cast<uint64_t>(Uint128{ns} * tsc_hz / 1'000'000'000);
@@ -33,50 +32,66 @@ std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes) {
   return cycle;
 }
 
-TxFlow::TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
-               uint64_t tsc_hz)
-    : burst_left_(spec.burst_packets),
-      exponential_(spec.cookie),
+#ifndef __SANITIZE_ADDRESS__  // Which then sees each flow's life.
+namespace {
+
+ChunkPool<sizeof(TxFlow)>& Memory() {
+  static auto* const pool = new ChunkPool<sizeof(TxFlow)>;
+  return *pool;
+}
+
+}  // namespace
+
+void* TxFlow::operator new(size_t) { return Memory().Allocate(); }
+void TxFlow::operator delete(void* memory) { Memory().Free(memory); }
+#endif
+
+TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz)
+    : end_tsc_(ToCycles(spec.duration_ns, tsc_hz)),
+      limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
+      interval_(PaceInterval(templates.front().ip_bytes(), spec.rate_bps, tsc_hz)),
+      pacing_(static_cast<uint8_t>(spec.pacing)),
       paced_(spec.rate_bps != 0),
       saturated_(!paced_ && templates.size() == 1),
       count_unsent_(!spec.rate_max),
+      template_(templates.front()),
+      exponential_(spec.cookie),
       slot_(spec.slot),
-      cap_bytes_(spec.cap_bytes),
-      packet_limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
-      duration_cycles_(ToCycles(spec.duration_ns, tsc_hz)),
-      max_lag_cycles_(ToCycles(kMaxLagNs, tsc_hz)),
-      templates_(std::move(templates)),
-      cycle_(MixCycle(spec.sizes)),
-      pacing_(spec.pacing),
-      burst_packets_(spec.burst_packets) {
-  for (const PacketTemplate& size : templates_) {
-    intervals_.push_back(PaceInterval(size.ip_bytes(), spec.rate_bps, tsc_hz));
+      generation_(spec.generation) {
+  if (templates.size() == 1 && spec.pacing != v1::PACING_RAMP) {
+    const uint64_t allowed = spec.cap_bytes / template_.ip_bytes();
+    limit_is_bytes_ = allowed < limit_;
+    limit_ = std::min(limit_, allowed);
+  } else {
+    mix_ = std::make_unique<Mix>();
+    mix_->templates = std::move(templates);
+    mix_->cycle = MixCycle(spec.sizes);
+    mix_->cap_bytes = spec.cap_bytes;
+    for (const PacketTemplate& size : mix_->templates) {
+      mix_->intervals.push_back(PaceInterval(size.ip_bytes(), spec.rate_bps, tsc_hz));
+    }
+    for (uint8_t size : mix_->cycle) mix_->cycle_interval += mix_->intervals[size];
   }
-  for (uint8_t size : cycle_) cycle_interval_ += intervals_[size];
-  burst_interval_ = burst_packets_ * cycle_interval_ / cycle_.size();
-  saturated_limit_ = std::min(packet_limit_, cap_bytes_ / templates_.front().ip_bytes());
-  if (pacing_ == v1::PACING_RAMP) {
-    ramp_ = std::make_unique<Ramp>(spec.ramp_start_bps, spec.rate_bps, duration_cycles_, tsc_hz);
+  if (spec.pacing == v1::PACING_RAMP) {
+    mix_->ramp = std::make_unique<Ramp>(spec.ramp_start_bps, spec.rate_bps, end_tsc_, tsc_hz);
   }
-  counters_.generation = spec.generation;
-  counters_.worker = worker;
+  if (spec.pacing == v1::PACING_BURST) {
+    burst_ = {.packets = spec.burst_packets, .left = spec.burst_packets};
+    interval_ = mix_ == nullptr ? spec.burst_packets * interval_
+                                : spec.burst_packets * mix_->cycle_interval / mix_->cycle.size();
+  }
 }
 
 void TxFlow::Start(uint64_t now_tsc) {
   started_ = true;
-  pacer_.Start(now_tsc, max_lag_cycles_);
-  end_tsc_ = now_tsc + duration_cycles_;
+  pacer_.Start(now_tsc);
+  end_tsc_ += now_tsc;
 }
 
-uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock) {
+uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock, uint64_t now) {
   if (finished()) return 0;
-  const uint64_t now = ReadTsc();
   if (gate.stop.load(std::memory_order_relaxed)) [[unlikely]] {
     Finish(v1::END_STOPPED, now);
-    return 0;
-  }
-  if (now >= end_tsc_) [[unlikely]] {
-    Finish(v1::END_DURATION, end_tsc_);
     return 0;
   }
   const bool open = now < gate.allow_until_tsc.load(std::memory_order_relaxed);
@@ -84,71 +99,106 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock) {
     if (!open) return 0;
     Start(now);
   }
-  if (!open || (paced_ && pacer_.TooLate(pacer_.At(now)))) [[unlikely]] {
+  if (now >= end_tsc_) [[unlikely]] {
+    Finish(v1::END_DURATION, end_tsc_);
+    return 0;
+  }
+  if (!open || (paced_ && pacer_.TooLate(pacer_.At(now), burst->queue().max_lag))) [[unlikely]] {
     GiveUpUntil(pacer_.At(now));
     if (!open) return 0;
   }
-  if (saturated_) return burst->Flush() + SendSaturated(burst, now, clock);
-  const uint32_t sent = burst->room() == 0 ? burst->Flush() : 0;
+  if (saturated_ && burst->turn() == kTxSaturatedBurst) {
+    return burst->Flush() + SendSaturated(burst, now, clock);
+  }
+  const uint32_t sent = burst->room() == 0 || burst->has_ones() ? burst->Flush() : 0;
   const uint32_t rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
   PlannedPacket* const planned = burst->planned();
-  const uint32_t count = Plan(now, rate_shift, burst->room(), planned);
+  const uint32_t room = paced_ ? burst->room() : std::min(burst->room(), burst->turn());
+  const uint32_t count = Plan(now, rate_shift, room, planned);
   if (count != 0) Fill(burst, {this, planned, count, rate_shift, 0, 0}, now, clock);
   return sent;
 }
 
+uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock) {
+  // A flow among thousands is far away when its turn comes: it is fetched some flows ahead. Some
+  // flows share a reading of the clock, for what is due; paced packets are stamped one by one.
+  constexpr size_t kAhead = 40;
+  constexpr size_t kFlowsAReading = 8;
+  const bool ones = burst->turn() == 1;
+  uint64_t now = 0;
+  uint64_t now_ns = 0;
+  uint32_t sent = 0;
+  for (size_t i = 0; i < flows.size(); ++i) {
+    if (i + kAhead < flows.size()) flows[i + kAhead]->Prefetch();
+    if (i % kFlowsAReading == 0) {
+      now = ReadTsc();
+      now_ns = clock.ToNs(now);
+    }
+    if (ones) {
+      if (burst->room() == 0 || burst->has_segments()) sent += burst->Flush();
+      if (flows[i]->SendOne(burst, now, now_ns)) continue;
+    }
+    sent += flows[i]->Send(burst, clock, now);
+  }
+  return sent + burst->Flush();
+}
+
 uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock) {
-  const uint64_t left = saturated_limit_ - counters_.packets;
+  const uint64_t left = limit_ - packets_;
   if (left == 0) [[unlikely]] {
-    Finish(counters_.packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
+    Finish(LimitReached(), now_tsc);
     return 0;
   }
   const auto count = static_cast<uint32_t>(std::min<uint64_t>(left, kTxSaturatedBurst));
-  const PacketTemplate& size = templates_.front();
   const uint64_t stamp_ns = clock.ToNs(now_tsc);
   rte_mbuf* mbufs[kTxSaturatedBurst];
   uint32_t sent = 0;
   if (burst->Take(mbufs, count)) [[likely]] {
-    auto sequence = static_cast<uint32_t>(counters_.packets);
+    auto sequence = static_cast<uint32_t>(packets_);
     for (uint32_t i = 0; i < count; ++i) {
-      StampPacket(size.Prepare(mbufs[i]), sequence++, static_cast<uint32_t>(stamp_ns));
+      StampPacket(template_.Prepare(mbufs[i]), sequence++, static_cast<uint32_t>(stamp_ns));
     }
     sent = burst->Send(mbufs, count);
   } else {
     burst->AddRefused(count);
   }
   if (sent != 0) {
-    if (counters_.packets == 0) counters_.first_ns = stamp_ns;
-    counters_.last_ns = stamp_ns;
-    counters_.packets += sent;
-    counters_.bytes += uint64_t{sent} * size.ip_bytes();
-    counters_.frame_bytes += uint64_t{sent} * size.wire_frame_bytes();
+    if (packets_ == 0) first_ns_ = stamp_ns;
+    last_ns_ = stamp_ns;
+    packets_ += sent;
   }
   if (sent < count) [[unlikely]] {
-    counters_.rejected += count - sent;  // They keep their numbers.
+    rejected_ += count - sent;  // They keep their numbers.
   }
   dirty_ = true;
   return sent;
 }
 
-// Chooses at most `room` packets that are due and allowed, and moves the deadline behind them.
+// Chooses at most `room` packets that are due and allowed, and moves the deadline behind them. A
+// saturated flow has nothing to go back to, so nothing is planned for it.
 uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
                       PlannedPacket* planned) {
+  if (saturated_) {
+    const auto count = static_cast<uint32_t>(std::min<uint64_t>(room, limit_ - packets_));
+    if (count == 0) [[unlikely]]
+      Finish(LimitReached(), now_tsc);
+    return count;
+  }
   const PaceTime now = paced_ ? pacer_.At(now_tsc) : 0;
-  uint64_t packets = counters_.packets;
-  uint64_t bytes = counters_.bytes;
+  uint64_t packets = packets_;
+  uint64_t bytes = mix_ == nullptr ? 0 : mix_->bytes;
   uint32_t count = 0;
   while (count < room && pacer_.Due(now)) {
-    const uint32_t size = cycle_[cycle_at_];
-    bytes += templates_[size].ip_bytes();
-    if (packets >= packet_limit_ || bytes > cap_bytes_) [[unlikely]] {
-      if (count == 0) Finish(packets >= packet_limit_ ? v1::END_PACKETS : v1::END_BYTES, now_tsc);
+    const uint32_t size = NextSize();
+    if (mix_ != nullptr) bytes += mix_->templates[size].ip_bytes();
+    if (packets >= limit_ || (mix_ != nullptr && bytes > mix_->cap_bytes)) [[unlikely]] {
+      if (count == 0) Finish(LimitReached(), now_tsc);
       break;
     }
-    planned[count++] = {pacer_.due(), size, burst_left_};
+    planned[count++] = {pacer_.due(), size, pacing_ == v1::PACING_BURST ? burst_.left : 0};
     ++packets;
     Advance(size, rate_shift);
-    NextSize();
+    AdvanceSize();
   }
   return count;
 }
@@ -167,9 +217,10 @@ void TxFlow::Fill(TxBurst* burst, const TxSegment& planned, uint64_t now_tsc,
   segment.first_ns = stamp_ns;
   // A full burst was due: the flow is behind, and the clock is read once for all of it.
   const bool stamp_each = paced_ && segment.count < kTxBurst;
-  auto sequence = static_cast<uint32_t>(counters_.packets);
+  auto sequence = static_cast<uint32_t>(packets_);
   for (uint32_t i = 0; i < segment.count; ++i) {
-    uint8_t* const payload = templates_[segment.planned[i].size].Prepare(mbufs[i]);
+    const PacketTemplate& size = saturated_ ? template_ : TemplateOf(segment.planned[i].size);
+    uint8_t* const payload = size.Prepare(mbufs[i]);
     if (stamp_each) stamp_ns = clock.ToNs(ReadTsc());
     StampPacket(payload, sequence++, static_cast<uint32_t>(stamp_ns));
   }
@@ -178,37 +229,51 @@ void TxFlow::Fill(TxBurst* burst, const TxSegment& planned, uint64_t now_tsc,
 }
 
 void TxFlow::Settle(const TxSegment& segment, uint32_t sent) {
-  for (uint32_t i = 0; i < sent; ++i) {
-    const PacketTemplate& size = templates_[segment.planned[i].size];
-    counters_.bytes += size.ip_bytes();
-    counters_.frame_bytes += size.wire_frame_bytes();
+  if (!saturated_ && mix_ != nullptr) {
+    for (uint32_t i = 0; i < sent; ++i) {
+      const PacketTemplate& size = mix_->templates[segment.planned[i].size];
+      mix_->bytes += size.ip_bytes();
+      mix_->frame_bytes += size.wire_frame_bytes();
+    }
   }
   if (sent != 0) {
-    if (counters_.packets == 0) counters_.first_ns = segment.first_ns;
-    counters_.last_ns = segment.last_ns;
-    counters_.packets += sent;
+    if (packets_ == 0) [[unlikely]]
+      first_ns_ = segment.first_ns;
+    last_ns_ = segment.last_ns;
+    packets_ += sent;
+    plain_ = saturated_ && !finished();
     // At a reduced rate each packet stands for 2^shift that were due.
-    if (count_unsent_) counters_.unsent += uint64_t{sent} * ((1u << segment.rate_shift) - 1);
+    if (segment.rate_shift != 0 && count_unsent_) [[unlikely]] {
+      unsent_ += uint64_t{sent} * ((1u << segment.rate_shift) - 1);
+    }
   }
   if (sent < segment.count) [[unlikely]] {
     // The rest keep their numbers and stay due.
-    counters_.rejected += segment.count - sent;
-    pacer_.SetDue(segment.planned[sent].due);
-    burst_left_ = segment.planned[sent].burst_left;
-    for (uint32_t i = sent; ramp_ != nullptr && i < segment.count; ++i) {
-      ramp_->GiveBack(uint64_t{templates_[segment.planned[i].size].ip_bytes()}
-                      << segment.rate_shift);
-    }
-    const uint32_t back = (segment.count - sent) % static_cast<uint32_t>(cycle_.size());
-    cycle_at_ = static_cast<uint32_t>((cycle_at_ + cycle_.size() - back) % cycle_.size());
+    rejected_ += segment.count - sent;
+    if (!saturated_) GoBackTo(segment, sent);
   }
   dirty_ = true;
+}
+
+// To before the packet `first` of those that were planned.
+void TxFlow::GoBackTo(const TxSegment& segment, uint32_t first) {
+  const PlannedPacket& planned = segment.planned[first];
+  pacer_.SetDue(planned.due);
+  if (pacing_ == v1::PACING_BURST) burst_.left = planned.burst_left;
+  if (mix_ == nullptr) return;
+  for (uint32_t i = first; mix_->ramp != nullptr && i < segment.count; ++i) {
+    const uint64_t ip_bytes = mix_->templates[segment.planned[i].size].ip_bytes();
+    mix_->ramp->GiveBack(ip_bytes << segment.rate_shift);
+  }
+  const auto cycle = static_cast<uint32_t>(mix_->cycle.size());
+  mix_->cycle_at = (mix_->cycle_at + cycle - (segment.count - first) % cycle) % cycle;
 }
 
 // Deadlines before `limit` have passed without a packet. Off the packet path: the only place
 // that divides.
 void TxFlow::GiveUpUntil(PaceTime limit) {
-  if (!count_unsent_ || cycle_interval_ == 0) {
+  const PaceTime cycle_interval = mix_ == nullptr ? interval_ : mix_->cycle_interval;
+  if (!count_unsent_ || cycle_interval == 0) {
     if (limit > pacer_.due()) pacer_.SetDue(limit);
     return;
   }
@@ -217,56 +282,69 @@ void TxFlow::GiveUpUntil(PaceTime limit) {
     GiveUpBurstsUntil(limit);
     return;
   }
-  if (ramp_ != nullptr) {
+  if (pacing_ == v1::PACING_RAMP) {
     GiveUpRampUntil(limit);
     return;
   }
-  const uint64_t cycles = (limit - pacer_.due()) / cycle_interval_;
-  counters_.unsent += cycles * cycle_.size();
-  pacer_.Advance(cycles * cycle_interval_);
+  const uint64_t cycles = (limit - pacer_.due()) / cycle_interval;
+  unsent_ += cycles * (mix_ == nullptr ? 1 : mix_->cycle.size());
+  pacer_.Advance(cycles * cycle_interval);
   while (pacer_.due() < limit) {
-    pacer_.Advance(IntervalOf(cycle_[cycle_at_]));
-    NextSize();
-    ++counters_.unsent;
+    pacer_.Advance(IntervalOf(NextSize()));
+    AdvanceSize();
+    ++unsent_;
   }
   dirty_ = true;
 }
 
 void TxFlow::GiveUpBurstsUntil(PaceTime limit) {
-  const uint64_t bursts = (limit - pacer_.due() + burst_interval_ - 1) / burst_interval_;
+  const uint64_t bursts = (limit - pacer_.due() + interval_ - 1) / interval_;
   // The first may have been sent in part.
-  counters_.unsent += burst_left_ + (bursts - 1) * burst_packets_;
-  burst_left_ = burst_packets_;
-  pacer_.Advance(bursts * burst_interval_);
+  unsent_ += burst_.left + (bursts - 1) * burst_.packets;
+  burst_.left = burst_.packets;
+  pacer_.Advance(bursts * interval_);
   dirty_ = true;
 }
 
 void TxFlow::GiveUpRampUntil(PaceTime limit) {
+  Ramp& ramp = *mix_->ramp;
   uint64_t cycle_bytes = 0;
-  for (uint8_t size : cycle_) cycle_bytes += templates_[size].ip_bytes();
+  for (uint8_t size : mix_->cycle) cycle_bytes += mix_->templates[size].ip_bytes();
   // Most of it in whole cycles of the mix; the last ones, where rounding matters, one by one.
-  const uint64_t cycles = ramp_->BytesBehind(limit) / cycle_bytes;
+  const uint64_t cycles = ramp.BytesBehind(limit) / cycle_bytes;
   if (cycles > 1) {
-    ramp_->Take((cycles - 1) * cycle_bytes);
-    counters_.unsent += (cycles - 1) * cycle_.size();
+    ramp.Take((cycles - 1) * cycle_bytes);
+    unsent_ += (cycles - 1) * mix_->cycle.size();
   }
-  for (; ramp_->Due() < limit; NextSize()) {
-    ramp_->Take(templates_[cycle_[cycle_at_]].ip_bytes());
-    ++counters_.unsent;
+  for (; ramp.Due() < limit; AdvanceSize()) {
+    ramp.Take(mix_->templates[NextSize()].ip_bytes());
+    ++unsent_;
   }
-  pacer_.SetDue(ramp_->Due());
+  pacer_.SetDue(ramp.Due());
   dirty_ = true;
 }
 
 void TxFlow::Finish(v1::EndReason reason, uint64_t now_tsc) {
   if (reason == v1::END_DURATION) GiveUpUntil(pacer_.At(now_tsc));
-  reason_ = reason;
+  reason_ = static_cast<uint8_t>(reason);
+  plain_ = false;
   dirty_ = true;
 }
 
-void TxFlow::PublishTo(shm::TxCell& cell) {
+void TxFlow::PublishTo(shm::TxCell& cell, uint32_t worker) {
   if (!dirty_) return;
-  cell.cell.Store(counters_);
+  shm::TxCounters counters{};
+  counters.generation = generation_;
+  counters.worker = worker;
+  counters.packets = packets_;
+  counters.bytes = mix_ == nullptr ? packets_ * template_.ip_bytes() : mix_->bytes;
+  counters.frame_bytes =
+      mix_ == nullptr ? packets_ * template_.wire_frame_bytes() : mix_->frame_bytes;
+  counters.unsent = unsent_;
+  counters.rejected = rejected_;
+  counters.first_ns = first_ns_;
+  counters.last_ns = last_ns_;
+  cell.cell.Store(counters);
   dirty_ = false;
 }
 

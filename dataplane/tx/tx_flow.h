@@ -2,9 +2,13 @@
 #ifndef WEIR_DATAPLANE_TX_TX_FLOW_H_
 #define WEIR_DATAPLANE_TX_TX_FLOW_H_
 
+#include <rte_prefetch.h>
+
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "dataplane/clock/clock.h"
@@ -21,63 +25,125 @@ namespace weir::dataplane {
 // Written by the main lcore, read by the worker before each burst. It is closed until the
 // receiver's first feedback, and closes by itself: when the main lcore no longer extends
 // allow_until, the load is zero.
-struct alignas(shm::kCacheLine) TxGate {
+// It lies in the flow's own line, which a worker reads before each burst anyway: of a thousand
+// writes a second it does not take notice.
+struct TxGate {
   std::atomic<uint64_t> allow_until_tsc{0};  // The earlier end of control and peer lease.
   std::atomic<uint32_t> rate_shift{0};       // Rate is divided by 2^shift.
   std::atomic<bool> stop{false};
 };
 
 // Made by the main lcore; from the moment it is in a worker's configuration only that worker
-// calls Send and PublishTo. `gate` is the main lcore's side, `finished` the worker's answer.
+// calls Send and PublishTo. `gate` is the main lcore's side, `final_published` the worker's answer.
+// A packet of an unpaced flow touches three cache lines, one of a paced flow four.
 class TxFlow {
  public:
-  TxFlow(const FlowSpec& spec, uint32_t worker, std::vector<PacketTemplate> templates,
-         uint64_t tsc_hz);
+  TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz);
 
-  // Puts what is due into the burst, which it flushes first if it is full; a flow without a rate
-  // sends a burst of its own. Returns the packets that left meanwhile. The flow's duration begins
-  // when the gate is first found open.
-  uint32_t Send(TxBurst* burst, const ClockLine& clock);
+#ifndef __SANITIZE_ADDRESS__
+  static void* operator new(size_t);
+  static void operator delete(void* memory);
+#endif
+
+  void Prefetch() const {
+    rte_prefetch0_write(this);
+    rte_prefetch0(&template_);
+    rte_prefetch0(reinterpret_cast<const uint8_t*>(&template_) + shm::kCacheLine);
+  }
+
+  // Puts what is due at `now_tsc` into the burst, which it flushes first if it is full; a flow
+  // without a rate that is alone sends a burst of its own. Returns the packets that left meanwhile.
+  // The flow's duration begins when the gate is first found open.
+  uint32_t Send(TxBurst* burst, const ClockLine& clock, uint64_t now_tsc);
+
+  // What Send does for one of many unpaced flows, whose turn is one packet, when there is nothing
+  // to see to. False, and nothing is done: there is. The burst must have room and no segments.
+  bool SendOne(TxBurst* burst, uint64_t now_tsc, uint64_t now_ns) {
+    if (!plain_ || now_tsc >= end_tsc_ || packets_ >= limit_ ||
+        now_tsc >= gate.allow_until_tsc.load(std::memory_order_relaxed) ||
+        gate.rate_shift.load(std::memory_order_relaxed) != 0 ||
+        gate.stop.load(std::memory_order_relaxed)) [[unlikely]] {
+      return false;
+    }
+    rte_mbuf* const mbuf = burst->TakeOne();
+    if (mbuf == nullptr) [[unlikely]]
+      return false;
+    StampPacket(template_.PrepareAnew(mbuf), static_cast<uint32_t>(packets_),
+                static_cast<uint32_t>(now_ns));
+    burst->AppendOne(mbuf, this, last_ns_);
+    ++packets_;
+    last_ns_ = now_ns;
+    dirty_ = true;
+    return true;
+  }
+  // The port refused that packet: it keeps its number.
+  void TakeBackOne(uint64_t last_ns) {
+    --packets_;
+    last_ns_ = last_ns;
+    ++rejected_;
+  }
 
   // Called by the burst: the first `sent` of these packets left, the port refused the others.
   void Settle(const TxSegment& segment, uint32_t sent);
 
-  // Copies the counters to the flow's cell if they changed.
-  void PublishTo(shm::TxCell& cell);
+  // Copies the counters to the flow's cell if they changed. `worker` is its owner's number.
+  void PublishTo(shm::TxCell& cell, uint32_t worker);
 
   TxGate gate;
 
-  // Worker: set last, after the final publish. Main: read with acquire.
-  std::atomic<bool> final_published{false};
-
   // Worker only, until final_published; then anyone.
   bool finished() const { return reason_ != v1::END_NONE; }
-  v1::EndReason reason() const { return reason_; }
+  v1::EndReason reason() const { return static_cast<v1::EndReason>(reason_); }
   uint32_t slot() const { return slot_; }
+  bool paced() const { return paced_; }
 
  private:
+  // What a flow of several sizes, or one whose rate grows, has besides.
+  struct Mix {
+    std::vector<PacketTemplate> templates;  // One per size.
+    std::vector<PaceTime> intervals;        // One per size.
+    std::vector<uint8_t> cycle;             // The order of sizes in one cycle of the mix.
+    PaceTime cycle_interval = 0;
+    uint32_t cycle_at = 0;
+    uint64_t cap_bytes = 0;
+    uint64_t bytes = 0;  // Sent.
+    uint64_t frame_bytes = 0;
+    std::unique_ptr<Ramp> ramp;  // PACING_RAMP.
+  };
+
   void Start(uint64_t now_tsc);
-  // One size, unpaced: nothing to plan.
+  // One size, unpaced, alone: nothing to plan.
   uint32_t SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock);
   uint32_t Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room, PlannedPacket* planned);
   void Fill(TxBurst* burst, const TxSegment& segment, uint64_t now_tsc, const ClockLine& clock);
+  void GoBackTo(const TxSegment& segment, uint32_t first);
   void GiveUpUntil(PaceTime limit);
   void GiveUpBurstsUntil(PaceTime limit);
   void GiveUpRampUntil(PaceTime limit);
   void Finish(v1::EndReason reason, uint64_t now_tsc);
-
-  void NextSize() {
-    if (++cycle_at_ == cycle_.size()) cycle_at_ = 0;
+  v1::EndReason LimitReached() const {
+    return packets_ >= limit_ && !limit_is_bytes_ ? v1::END_PACKETS : v1::END_BYTES;
   }
-  PaceTime IntervalOf(uint32_t size) const { return intervals_[size]; }
+
+  const PacketTemplate& TemplateOf(uint32_t size) const {
+    return mix_ == nullptr ? template_ : mix_->templates[size];
+  }
+  uint32_t NextSize() const { return mix_ == nullptr ? 0 : mix_->cycle[mix_->cycle_at]; }
+  void AdvanceSize() {
+    if (mix_ != nullptr && ++mix_->cycle_at == mix_->cycle.size()) mix_->cycle_at = 0;
+  }
+  // Not with PACING_BURST.
+  PaceTime IntervalOf(uint32_t size) const {
+    return mix_ == nullptr ? interval_ : mix_->intervals[size];
+  }
   // Moves the deadline behind a packet of this size, which stands for 2^rate_shift that were due.
   void Advance(uint32_t size, uint32_t rate_shift) {
-    if (ramp_ == nullptr) [[likely]] {
+    if (mix_ == nullptr || mix_->ramp == nullptr) [[likely]] {
       pacer_.Advance(GapAfter(size) << rate_shift);
       return;
     }
-    ramp_->Take(uint64_t{templates_[size].ip_bytes()} << rate_shift);
-    pacer_.SetDue(ramp_->Due());
+    mix_->ramp->Take(uint64_t{TemplateOf(size).ip_bytes()} << rate_shift);
+    pacer_.SetDue(mix_->ramp->Due());
   }
   // From the deadline of a packet of this size to the next one's, as the pacing has it.
   PaceTime GapAfter(uint32_t size) {
@@ -85,44 +151,59 @@ class TxFlow {
       case v1::PACING_POISSON:
         return exponential_.Gap(IntervalOf(size));
       case v1::PACING_BURST:
-        if (--burst_left_ != 0) return 0;
-        burst_left_ = burst_packets_;
-        return burst_interval_;
+        if (--burst_.left != 0) return 0;
+        burst_.left = burst_.packets;
+        return interval_;
       default:
         return IntervalOf(size);
     }
   }
 
-  // Hot: worker only.
-  alignas(shm::kCacheLine) shm::TxCounters counters_{};
-  Pacer pacer_;
-  uint64_t end_tsc_ = UINT64_MAX;  // Until started.
-  uint32_t cycle_at_ = 0;
-  uint32_t burst_left_;  // PACING_BURST: packets of this burst still to come, this one included.
-  Exponential exponential_;
+  // The rest of the first line: what each packet reads or writes.
+  uint64_t packets_ = 0;  // Sent; also the next sequence number.
+  uint64_t last_ns_ = 0;
+  uint64_t end_tsc_;   // Until started: the duration.
+  uint64_t limit_;     // Packets. With one size also what the bytes allow.
+  PaceTime interval_;  // Of the first size; with PACING_BURST, from burst to burst.
+  uint8_t reason_ = v1::END_NONE;
+  const uint8_t pacing_;
   bool started_ = false;
-  bool paced_;
-  bool saturated_;  // Unpaced packets of one size.
-  bool count_unsent_;
+  const bool paced_ : 1;
+  const bool saturated_ : 1;  // Unpaced packets of one size.
+  const bool count_unsent_ : 1;
+  bool limit_is_bytes_ : 1 = false;
+  bool plain_ : 1 = false;  // Saturated, has sent a packet, has not finished.
   bool dirty_ = true;
-  v1::EndReason reason_ = v1::END_NONE;
 
-  // Constant once armed.
+ public:
+  // Worker: set last, after the final publish. Main: read with acquire.
+  std::atomic<bool> final_published{false};
+
+ private:
+  PacketTemplate template_;  // Of the first size.
+
+  // Each packet of a paced flow, or of one with several sizes.
+  alignas(shm::kCacheLine) Pacer pacer_;
+  union {  // By pacing.
+    Exponential exponential_;
+    struct {
+      uint32_t packets;
+      uint32_t left;  // Still to come of this burst, the next one included.
+    } burst_;
+  };
+  std::unique_ptr<Mix> mix_;  // Null: one size, at one rate.
+
+  // Rarely touched.
+  uint64_t unsent_ = 0;
+  uint64_t rejected_ = 0;
+  uint64_t first_ns_ = 0;
   const uint32_t slot_;
-  const uint64_t cap_bytes_;
-  const uint64_t packet_limit_;
-  uint64_t saturated_limit_ = 0;  // Packets the two above allow, of one size.
-  const uint64_t duration_cycles_;
-  const uint64_t max_lag_cycles_;
-  std::vector<PacketTemplate> templates_;  // One per size.
-  std::vector<PaceTime> intervals_;        // One per size.
-  std::vector<uint8_t> cycle_;             // The order of sizes in one cycle of the mix.
-  PaceTime cycle_interval_ = 0;
-  const v1::Pacing pacing_;
-  const uint32_t burst_packets_;
-  PaceTime burst_interval_ = 0;  // From one burst to the next.
-  std::unique_ptr<Ramp> ramp_;   // PACING_RAMP.
+  const uint32_t generation_;
 };
+static_assert(sizeof(TxFlow) == 4 * shm::kCacheLine);
+
+// Lets each flow send what is due, and the burst with it. Returns the packets that left.
+uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock);
 
 // The repeating order of a weighted mix, each size spread as evenly as it can be: at each step
 // the size furthest behind its share comes next.

@@ -26,6 +26,8 @@ constexpr size_t kPublishFlows = 64;  // Up to this many: all, each time.
 constexpr uint64_t kPublishRoundNs = 80'000'000;
 constexpr size_t kPublishFlowsMost = 1024;
 constexpr uint64_t kStarvedNs = 1'000'000;
+// A worker that was off its core this long still sends what fell due meanwhile.
+constexpr uint64_t kMaxLagNs = 100'000'000;
 constexpr uint32_t kPuntRing = 512;
 // With no flow: this many empty rounds with a pause each, then sleep.
 constexpr uint32_t kSpinRounds = 1024;
@@ -71,7 +73,8 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
                  "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
   }
   worker->tx_pool_ = std::move(pool.value());
-  worker->tx_burst_ = TxBurst({settings.ethdev, settings.tx_queue, worker->tx_pool_.get()});
+  worker->tx_burst_ = TxBurst({settings.ethdev, settings.tx_queue, worker->tx_pool_.get(),
+                               clock.CyclesOf(kMaxLagNs) << kPaceFractionBits});
   worker->counters_.lcore = settings.lcore;
   worker->counters_.port = settings.port_index;
   worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
@@ -139,9 +142,7 @@ uint32_t Worker::Receive() {
 }
 
 uint32_t Worker::Transmit() {
-  uint32_t sent = 0;
-  for (TxFlow* flow : config_->tx) sent += flow->Send(&tx_burst_, clock_);
-  sent += tx_burst_.Flush();
+  const uint32_t sent = SendRound(config_->tx, &tx_burst_, clock_);
   counters_.tx_packets += sent;
   counters_.tx_rejected += tx_burst_.TakeRefused();
   return sent;
@@ -158,7 +159,12 @@ void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
 }
 
 void Worker::Housekeeping(uint64_t now_tsc) {
-  if (config_ == nullptr || configs.pending()) config_ = &configs.Adopt();
+  if (config_ == nullptr || configs.pending()) {
+    config_ = &configs.Adopt();
+    tx_burst_.ShareAmong(
+        static_cast<size_t>(std::count_if(config_->tx.begin(), config_->tx.end(),
+                                          [](const TxFlow* flow) { return !flow->paced(); })));
+  }
   if (now_tsc - last_publish_tsc_ < publish_interval_cycles_) return;
   const uint64_t elapsed = now_tsc - last_publish_tsc_;
   last_publish_tsc_ = now_tsc;
@@ -187,7 +193,7 @@ void Worker::PublishFlows(uint64_t elapsed_cycles) {
   const size_t end = std::min(begin + share, total);
   for (size_t i = begin; i < std::min(end, tx.size()); ++i) {
     TxFlow* flow = tx[i];
-    flow->PublishTo(segment_.tx(flow->slot()));
+    flow->PublishTo(segment_.tx(flow->slot()), settings_.index);
     if (flow->finished()) flow->final_published.store(true, std::memory_order_release);
   }
   if (end > tx.size()) {

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "tests/loopback/node.h"
 #include "wire/signal_packet.h"
+#include "wire/test_packet.h"
 
 namespace weir::test {
 namespace {
@@ -221,6 +223,50 @@ TEST(Flow, ReceiverMeasuresOneWayDelayOnOneClock) {
   EXPECT_GT(received.delay_min_ns, -20'000);  // Two readings of one clock agree to within that.
   EXPECT_LT(received.delay_min_ns, 5'000'000);
   EXPECT_GE(received.delay_max_ns, received.delay_min_ns);
+}
+
+// As many slots as there can be: the last one is as good as the first, and there is none behind it.
+TEST(Flow, RunsInTheLastOfAMillionSlots) {
+  constexpr uint32_t kSlots = 1u << 20;
+  constexpr control::FlowSlot kLast{kSlots - 1, NodePair::kGeneration};
+  constexpr uint64_t kPackets = 2'000;
+  NodePair pair("", {"--flows", std::to_string(kSlots)});
+  v1::FlowSpec load = Load(10 * kMbit, 18, 60'000);
+  load.set_packets(kPackets);
+  v1::FlowSpec tx = NodePair::SenderSpec(1, false, std::move(load));
+  v1::FlowSpec rx = NodePair::ReceiverSpec(1, false);
+  for (v1::FlowSpec* spec : {&tx, &rx}) {
+    spec->set_slot(kLast.slot);
+    spec->set_peer_slot(kLast.slot);
+    spec->set_cookie(wire::MakeCookie(kLast.slot, 0xABCDEF0123));
+  }
+  v1::FlowSpec beyond = tx;
+  beyond.set_slot(kSlots);
+  const auto refused = pair.sender().client().ProgramFlow(beyond);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("slot"), std::string::npos) << refused.status();
+
+  const auto sends = pair.sender().client().ProgramFlow(tx);
+  ASSERT_TRUE(sends.ok()) << sends.status();
+  const auto receives = pair.receiver().client().ProgramFlow(rx);
+  ASSERT_TRUE(receives.ok()) << receives.status();
+  ASSERT_EQ(pair.sender().WaitFor(kLast, v1::PROVEN).state(), v1::PROVEN);
+  const auto armed = pair.sender().client().ArmFlow(kLast);
+  ASSERT_TRUE(armed.ok()) << armed.status();
+  ASSERT_EQ(pair.sender().WaitFor(kLast, v1::FINISHED).reason(), v1::END_PACKETS);
+  const shm::TxCounters sent = pair.sender().segment().Tx(kLast.slot).value();
+  EXPECT_EQ(sent.packets, kPackets);
+
+  std::optional<shm::RxCounters> received;
+  for (int i = 0; i < 1000 && (!received.has_value() || received->packets < kPackets); ++i) {
+    std::this_thread::sleep_for(10ms);
+    received = pair.receiver().segment().Rx(0, kLast.slot);
+  }
+  ASSERT_TRUE(received.has_value());
+  EXPECT_EQ(received->generation, kLast.generation);
+  EXPECT_EQ(received->packets, kPackets);
+  EXPECT_EQ(received->bytes, sent.bytes);
+  EXPECT_EQ(received->lost(), 0u);
 }
 
 // A bench flow at either end of a pair: nobody asks, nobody answers.

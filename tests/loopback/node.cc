@@ -38,9 +38,12 @@ Node::Node(const std::string& directory, const std::string& name, const std::str
     : socket_(directory + "/" + name + ".sock") {
   const char* binary = std::getenv("WEIR_DATAPLANE");
   if (binary == nullptr) throw std::runtime_error("WEIR_DATAPLANE must name the binary");
-  std::vector<std::string> arguments = {
-      binary, "--no-huge", "--memory", "256",    "--flows", "1024",        "--histograms",
-      "64",   "--socket",  socket_,    "--port", port,      "--log-level", "warning"};
+  std::vector<std::string> arguments = {binary,         "--no-huge", "--memory",    "256",
+                                        "--histograms", "64",        "--socket",    socket_,
+                                        "--port",       port,        "--log-level", "warning"};
+  if (std::find(more_flags.begin(), more_flags.end(), "--flows") == more_flags.end()) {
+    arguments.insert(arguments.end(), {"--flows", "1024"});
+  }
   arguments.insert(arguments.end(), more_flags.begin(), more_flags.end());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

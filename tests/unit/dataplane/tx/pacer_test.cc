@@ -31,10 +31,11 @@ TEST(PaceInterval, ZeroRateIsUnpaced) { EXPECT_EQ(PaceInterval(1500, 0, kHz), 0u
 
 TEST(Pacer, IsLateOnlyBeyondItsLag) {
   Pacer pacer;
-  pacer.Start(1'000'000, 500);
+  pacer.Start(1'000'000);
+  constexpr PaceTime kLag = 500 << kPaceFractionBits;
   EXPECT_TRUE(pacer.Due(pacer.At(1'000'000)));
-  EXPECT_FALSE(pacer.TooLate(pacer.At(1'000'500)));
-  EXPECT_TRUE(pacer.TooLate(pacer.At(1'000'501)));
+  EXPECT_FALSE(pacer.TooLate(pacer.At(1'000'500), kLag));
+  EXPECT_TRUE(pacer.TooLate(pacer.At(1'000'501), kLag));
   pacer.Advance(PaceTime{1000} << kPaceFractionBits);
   EXPECT_FALSE(pacer.Due(pacer.At(1'000'999)));
   EXPECT_TRUE(pacer.Due(pacer.At(1'001'000)));

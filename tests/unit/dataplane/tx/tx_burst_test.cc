@@ -52,14 +52,14 @@ std::unique_ptr<TxFlow> MakeFlow(const FlowSpec& spec, const Clock& clock) {
   for (const FrameSize& size : spec.sizes) {
     templates.emplace_back(spec, size.udp_payload, rte_ether_addr{}, rte_ether_addr{}, 0);
   }
-  auto flow = std::make_unique<TxFlow>(spec, 0, std::move(templates), clock.tsc_hz());
+  auto flow = std::make_unique<TxFlow>(spec, std::move(templates), clock.tsc_hz());
   flow->gate.allow_until_tsc = UINT64_MAX;
   return flow;
 }
 
 shm::TxCounters Published(TxFlow& flow) {
   auto cell = std::make_unique<shm::TxCell>();
-  flow.PublishTo(*cell);
+  flow.PublishTo(*cell, 0);
   shm::TxCounters counters{};
   EXPECT_TRUE(cell->cell.Load(&counters));
   return counters;
@@ -97,7 +97,11 @@ class Drain {
 
 // A port that takes less than is due, from flows that share its bursts: each flow's packets leave
 // in order without a gap, none twice, and its counters are those packets and nothing else.
-TEST(TxBurst, RefusedPacketsKeepTheirNumbers) {
+// By how many flows without a rate share the queue: alone, in turns of several, of one.
+class TxBurstTest : public ::testing::TestWithParam<size_t> {};
+INSTANTIATE_TEST_SUITE_P(UnpacedFlows, TxBurstTest, ::testing::Values(1, 6, 65'536));
+
+TEST_P(TxBurstTest, RefusedPacketsKeepTheirNumbers) {
   const auto port = testing::OpenTestPort("ring:", "");
   ASSERT_NE(port, nullptr);
   Result<TxPool> pool = MakeTxPool("tx-burst-test", 1500, SOCKET_ID_ANY);
@@ -109,13 +113,15 @@ TEST(TxBurst, RefusedPacketsKeepTheirNumbers) {
 
   Drain drain(*port);
   TxBurst burst({port->ethdev(), 0, pool->get()});
+  burst.ShareAmong(GetParam());
   const ClockLine line = clock.Line();
   uint64_t left = 0;
   uint64_t taken = 0;
   uint64_t refused = 0;
   for (uint32_t round = 0; round < 3'000; ++round) {
-    for (uint32_t i = 0; i < kFlows; ++i) left += flows[(round + i) % kFlows]->Send(&burst, line);
-    left += burst.Flush();
+    std::vector<TxFlow*> in_turn;
+    for (uint32_t i = 0; i < kFlows; ++i) in_turn.push_back(flows[(round + i) % kFlows].get());
+    left += SendRound(in_turn, &burst, line);
     refused += burst.TakeRefused();
     taken += drain.Take(round * 7 % 60);  // Less than is due: the ring fills up.
   }
@@ -176,7 +182,7 @@ TEST(TxBurst, ARampIsSentOrUnsentToTheLastPacket) {
       const uint64_t ms = (ReadTsc() - start) * 1000 / clock.tsc_hz();
       flow->gate.allow_until_tsc = ms >= 100 && ms < 180 ? 0 : UINT64_MAX;
       flow->gate.rate_shift = ms >= 180 && ms < 230 ? c.shift : 0;
-      flow->Send(&burst, line);
+      flow->Send(&burst, line, ReadTsc());
       burst.Flush();
       if (ms < 60 || ms > 80) drain.Take(UINT32_MAX);  // Else the ring fills up.
     }

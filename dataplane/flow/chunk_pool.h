@@ -1,7 +1,7 @@
 // Memory for many small objects of one size, side by side and on huge pages where there are any:
 // a worker that meets 65,536 of them in random order then does not also miss the TLB.
-#ifndef WEIR_DATAPLANE_RX_CHUNK_POOL_H_
-#define WEIR_DATAPLANE_RX_CHUNK_POOL_H_
+#ifndef WEIR_DATAPLANE_FLOW_CHUNK_POOL_H_
+#define WEIR_DATAPLANE_FLOW_CHUNK_POOL_H_
 
 #include <sys/mman.h>
 
@@ -49,4 +49,4 @@ class ChunkPool {
 
 }  // namespace weir::dataplane
 
-#endif  // WEIR_DATAPLANE_RX_CHUNK_POOL_H_
+#endif  // WEIR_DATAPLANE_FLOW_CHUNK_POOL_H_
