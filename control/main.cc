@@ -31,6 +31,7 @@
 #include "control/metrics/metrics.h"
 #include "control/session/flow_lookup.h"
 #include "control/session/manager.h"
+#include "control/store/release_keeper.h"
 #include "control/store/store.h"
 
 namespace weir::control {
@@ -149,8 +150,8 @@ int Serve(const Arguments& arguments) {
   SessionManager manager(std::move(node), config->dataplane_socket());
 
   manager.AwaitDataplane(kAwaitDataplane);
-  absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Start(*config, arguments.allow_plaintext, &manager, store->get(), &reloader);
+  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Start(
+      *config, arguments.allow_plaintext, &manager, store->get(), &reloader, &admission);
   if (!api.ok()) {
     return Fail(absl::IsInvalidArgument(api.status()) ? kExitUsage : kExitCannotStart,
                 api.status());
@@ -162,6 +163,7 @@ int Serve(const Arguments& arguments) {
     if (!started.ok()) return Fail(kExitCannotStart, started.status());
     http = *std::move(started);
   }
+  const ReleaseKeeper releases(store->get());
   spdlog::info("weir-control {} serves node {}, policy {} ({})", WEIR_VERSION, config->node(),
                (*policy)->profile(), (*policy)->digest());
 

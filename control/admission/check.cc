@@ -75,8 +75,27 @@ std::string Describe(const policy::v1::ExportRule& rule) {
   if (parts.empty()) parts.push_back("every record");
   if (rule.effect() == policy::v1::ALLOW) {
     parts.push_back(absl::StrCat("address ", rule.address(), ", ", rule.release_class()));
+    if (rule.release_class() == "public") {
+      parts.push_back(rule.embargo_days() == 0
+                          ? "released at once"
+                          : absl::StrCat("released after ", rule.embargo_days(), " days"));
+    }
+    if (rule.anonymise_days() != 0) {
+      parts.push_back(absl::StrCat("address erased after ", rule.anonymise_days(), " days"));
+    }
   }
   return absl::StrJoin(parts, ", ");
+}
+
+std::string Describe(const policy::v1::DisclosureRule& rule) {
+  return absl::StrCat(absl::StrJoin(rule.role(), "|"), " reads ", absl::StrJoin(rule.field(), "|"),
+                      " of ", absl::StrJoin(rule.state(), "|"));
+}
+
+const char* Effect(const policy::v1::DisclosureRule&) { return "allow"; }
+template <typename Rule>
+const char* Effect(const Rule& rule) {
+  return Name(rule.effect());
 }
 
 template <typename Rules>
@@ -84,7 +103,7 @@ void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
   out << "  " << title << "\n";
   int number = 0;
   for (const auto& rule : rules) {
-    out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, Name(rule.effect()), rule.name(),
+    out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, Effect(rule), rule.name(),
                            Describe(rule));
     for (const policy::v1::Sentence& sentence : rule.serves()) {
       out << absl::StrFormat("             serves %s: \"%s\"\n", sentence.document(),
@@ -156,6 +175,9 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
       out << file << ": profile " << (*policy)->profile() << ", " << (*policy)->digest() << "\n";
       PrintRules("admission", (*policy)->proto().admission(), out);
       PrintRules("export", (*policy)->proto().export_(), out);
+      if (!(*policy)->proto().disclosure().empty()) {
+        PrintRules("disclosure", (*policy)->proto().disclosure(), out);
+      }
       for (const std::string& warning : (*policy)->warnings()) err << warning << "\n";
       for (const std::string& finding : (*policy)->unserved()) err << finding << "\n";
     }

@@ -103,6 +103,11 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
     // Both enumerations rise with strictness.
     verdict.address = std::max(verdict.address, Mode(rule->address()));
     verdict.release_class = std::max(verdict.release_class, Release(rule->release_class()));
+    verdict.embargo_days = std::max(verdict.embargo_days, rule->embargo_days());
+    if (verdict.anonymise_days == 0 ||
+        (rule->anonymise_days() != 0 && rule->anonymise_days() < verdict.anonymise_days)) {
+      verdict.anonymise_days = rule->anonymise_days();
+    }
   }
   if (verdict.allowed) {
     verdict.rule = Join(verdict.rules);
@@ -111,6 +116,25 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
     verdict.release_class = record::v1::OPERATOR_ONLY;
   }
   return verdict;
+}
+
+bool Policy::HasDisclosure() const {
+  return std::any_of(layers_.begin(), layers_.end(),
+                     [](const auto& layer) { return !layer->proto().disclosure().empty(); });
+}
+
+bool Policy::Discloses(std::string_view role, std::string_view state,
+                       std::string_view field) const {
+  const auto holds = [](const auto& list, std::string_view value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  return std::all_of(layers_.begin(), layers_.end(), [&](const auto& layer) {
+    const auto& rules = layer->proto().disclosure();
+    return rules.empty() || std::any_of(rules.begin(), rules.end(), [&](const auto& rule) {
+             return holds(rule.role(), role) && holds(rule.state(), state) &&
+                    holds(rule.field(), field);
+           });
+  });
 }
 
 std::string JoinRules(const std::vector<const policy::v1::AdmissionRule*>& rules) {

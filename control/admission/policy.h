@@ -2,6 +2,7 @@
 #ifndef WEIR_CONTROL_ADMISSION_POLICY_H_
 #define WEIR_CONTROL_ADMISSION_POLICY_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ struct ExportVerdict {
   // The strictest of the layers'.
   record::v1::AddressMode address = record::v1::ADDRESS_NONE;
   record::v1::ReleaseClass release_class = record::v1::OPERATOR_ONLY;
+  uint32_t embargo_days = 0;
+  uint32_t anonymise_days = 0;                            // 0: never.
   std::vector<const policy::v1::ExportRule*> rules = {};  // By layer; null: none matches.
 };
 
@@ -56,6 +59,12 @@ class Policy {
 
   // `admission_rules` as JoinRules made it.
   ExportVerdict MatchExport(std::string_view experiment, std::string_view admission_rules) const;
+
+  // True if every layer that has disclosure rules lets the role read the field of a record in that
+  // state; names as in DisclosureRule.
+  bool Discloses(std::string_view role, std::string_view state, std::string_view field) const;
+  // Some layer has rules of its own.
+  bool HasDisclosure() const;
 
  private:
   Policy() = default;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/admission/built_in_rules.h"
+#include "control/admission/disclosure_names.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/label.h"
 #include "control/admission/policy_layer.h"
@@ -24,6 +25,8 @@ using policy::v1::Match;
 
 constexpr char kCertificate[] = "certificate:";
 constexpr char kToken[] = "token:";
+constexpr uint32_t kMaxEmbargoDays = 365;
+constexpr uint32_t kMaxAnonymiseDays = 36'500;
 
 class Validator {
  public:
@@ -43,14 +46,17 @@ class Validator {
     }
     CheckNames(policy_.admission(), "admission");
     CheckNames(policy_.export_(), "export");
+    CheckNames(policy_.disclosure(), "disclosure");
     for (int i = 0; i < policy_.admission_size(); ++i) CheckAdmission(i);
     for (int i = 0; i < policy_.export__size(); ++i) CheckExport(i);
+    for (int i = 0; i < policy_.disclosure_size(); ++i) CheckDisclosure(i);
     if (!faults_.empty()) return;  // What follows relies on rules that are sound by themselves.
     CheckHiddenAdmission();
     CheckHiddenExport();
     for (int i = 0; i < policy_.admission_size(); ++i) CheckRecorded(i);
     CheckServed(policy_.admission(), "admission");
     CheckServed(policy_.export_(), "export");
+    CheckServed(policy_.disclosure(), "disclosure");
   }
 
   std::vector<std::string> faults_;
@@ -200,6 +206,18 @@ class Validator {
       }
     } else if (!rule.address().empty() || !rule.release_class().empty()) {
       fault(rule.address().empty() ? "release_class" : "address", ": only an ALLOW has one");
+    } else if (rule.embargo_days() != 0 || rule.anonymise_days() != 0) {
+      fault(rule.embargo_days() != 0 ? "embargo_days" : "anonymise_days",
+            ": only an ALLOW has one");
+    }
+    if (rule.embargo_days() > kMaxEmbargoDays) {
+      fault("embargo_days: at most ", kMaxEmbargoDays, ": results are published");
+    }
+    if (rule.embargo_days() != 0 && rule.release_class() == "operator_only") {
+      fault("embargo_days: only a public record is released, so only it has one");
+    }
+    if (rule.anonymise_days() > kMaxAnonymiseDays) {
+      fault("anonymise_days: at most ", kMaxAnonymiseDays);
     }
     CheckLabels("export", i, rule.name(), "match.experiment", rule.match().experiment());
     for (const std::string& name : rule.match().admission_rule()) {
@@ -208,6 +226,24 @@ class Validator {
                       [&](const AdmissionRule& admission) { return admission.name() == name; });
       if (!known) fault("match.admission_rule: no admission rule is named \"", name, "\"");
     }
+  }
+
+  void CheckDisclosure(int i) {
+    const policy::v1::DisclosureRule& rule = policy_.disclosure(i);
+    const auto check = [&](const char* field, const auto& given, const auto& allowed) {
+      if (given.empty()) {
+        Fault("disclosure", i, rule.name(), field,
+              ": required; allowed: ", absl::StrJoin(allowed, ", "));
+      }
+      for (const std::string& value : given) {
+        if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) continue;
+        Fault("disclosure", i, rule.name(), field, ": \"", value,
+              "\"; allowed: ", absl::StrJoin(allowed, ", "));
+      }
+    };
+    check("role", rule.role(), kRoleNames);
+    check("state", rule.state(), kStateNames);
+    check("field", rule.field(), kFieldNames);
   }
 
   void CheckHiddenAdmission() {

@@ -158,18 +158,25 @@ grpc::ServerUnaryReactor* AdminService::ListSessions(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* AdminService::ListRecords(grpc::CallbackServerContext* context,
                                                     const ms::ListRecordsRequest* request,
                                                     ms::ListRecordsReply* reply) {
-  absl::StatusOr<std::vector<record::v1::Record>> records =
-      store_->ListRecords(request->limit(), request->before_id());
-  if (records.ok()) reply->mutable_records()->Add(records->begin(), records->end());
-  return Finish(context, records.status());
+  return Finish(context, records_.List(*request, reply));
 }
 
 grpc::ServerUnaryReactor* AdminService::GetRecord(grpc::CallbackServerContext* context,
                                                   const ms::GetRecordRequest* request,
                                                   ms::GetRecordReply* reply) {
-  absl::StatusOr<record::v1::Record> record = store_->GetRecord(request->record_id());
-  if (record.ok()) *reply->mutable_record() = *record;
-  return Finish(context, record.status());
+  return Finish(context, records_.Get(*request, reply));
+}
+
+grpc::ServerUnaryReactor* AdminService::ReleaseRecord(grpc::CallbackServerContext* context,
+                                                      const ms::ReleaseRecordRequest* request,
+                                                      ms::ChangeRecordReply* reply) {
+  return Finish(context, records_.Release(*request, reply));
+}
+
+grpc::ServerUnaryReactor* AdminService::AnonymiseRecord(grpc::CallbackServerContext* context,
+                                                        const ms::AnonymiseRecordRequest* request,
+                                                        ms::ChangeRecordReply* reply) {
+  return Finish(context, records_.Anonymise(*request, reply));
 }
 
 grpc::ServerUnaryReactor* AdminService::ReloadPolicy(grpc::CallbackServerContext* context,

@@ -4,7 +4,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "control/admission/admission.h"
 #include "control/admission/policy_reloader.h"
+#include "control/api/record_view.h"
 #include "control/session/manager.h"
 #include "control/session/work_queue.h"
 #include "control/store/store.h"
@@ -14,8 +16,9 @@ namespace weir::control {
 
 class AdminService final : public measurement::v1::Admin::CallbackService {
  public:
-  AdminService(SessionManager* manager, Store* store, PolicyReloader* policy)
-      : manager_(manager), store_(store), policy_(policy) {}
+  AdminService(SessionManager* manager, Store* store, PolicyReloader* policy,
+               const Admission* admission)
+      : manager_(manager), store_(store), policy_(policy), records_(admission, store) {}
 
   grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
                                     const measurement::v1::GetNodeRequest* request,
@@ -35,6 +38,12 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetRecord(grpc::CallbackServerContext* context,
                                       const measurement::v1::GetRecordRequest* request,
                                       measurement::v1::GetRecordReply* reply) override;
+  grpc::ServerUnaryReactor* ReleaseRecord(grpc::CallbackServerContext* context,
+                                          const measurement::v1::ReleaseRecordRequest* request,
+                                          measurement::v1::ChangeRecordReply* reply) override;
+  grpc::ServerUnaryReactor* AnonymiseRecord(grpc::CallbackServerContext* context,
+                                            const measurement::v1::AnonymiseRecordRequest* request,
+                                            measurement::v1::ChangeRecordReply* reply) override;
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const measurement::v1::ReloadPolicyRequest* request,
                                          measurement::v1::ReloadPolicyReply* reply) override;
@@ -67,6 +76,7 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, Reply* reply,
                                         Work work);
 
+  const RecordView records_;
   WorkQueue remote_calls_{2, 16};
   WorkQueue slow_calls_{1, 4};
 };

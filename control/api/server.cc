@@ -89,8 +89,9 @@ absl::Status CheckAdminSocket(const std::string& path) {
 }  // namespace
 
 struct ApiServer::Services {
-  Services(SessionManager* manager, Store* store, PolicyReloader* policy)
-      : measurement(manager), admin(manager, store, policy) {}
+  Services(SessionManager* manager, Store* store, PolicyReloader* policy,
+           const Admission* admission)
+      : measurement(manager), admin(manager, store, policy, admission) {}
 
   MeasurementService measurement;
   AdminService admin;
@@ -109,11 +110,12 @@ absl::Status ApiServer::CheckTransport(const config::v1::Config& config, bool al
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const config::v1::Config& config,
                                                             bool allow_plaintext,
                                                             SessionManager* manager, Store* store,
-                                                            PolicyReloader* policy) {
+                                                            PolicyReloader* policy,
+                                                            const Admission* admission) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<ApiServer> api(new ApiServer());
-  api->services_ = std::make_unique<Services>(manager, store, policy);
+  api->services_ = std::make_unique<Services>(manager, store, policy, admission);
   Services& services = *api->services_;
 
   if (!config.api().listen().empty()) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "config/v1/config.pb.h"
+#include "control/admission/admission.h"
 #include "control/admission/policy_reloader.h"
 #include "control/session/manager.h"
 #include "control/store/store.h"
@@ -25,7 +26,8 @@ class ApiServer {
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const config::v1::Config& config,
                                                           bool allow_plaintext,
                                                           SessionManager* manager, Store* store,
-                                                          PolicyReloader* policy);
+                                                          PolicyReloader* policy,
+                                                          const Admission* admission);
   ~ApiServer();
 
   int port() const { return port_; }  // Of the public API; 0: there is none.

@@ -10,6 +10,7 @@
 #include "control/cli/completion.h"
 #include "control/cli/lookup_command.h"
 #include "control/cli/query_commands.h"
+#include "control/cli/records_commands.h"
 #include "control/cli/test_command.h"
 #include "control/cli/top_command.h"
 
@@ -281,6 +282,42 @@ void AddSink(Parser* parser, BenchOptions* options, const std::function<ExitCode
   AddBenchFlags(command, options);
 }
 
+void AddAs(CLI::App* command, std::string* as_role) {
+  command
+      ->add_option("--as", *as_role,
+                   "See no more than this reader would: public, partner:NAME or "
+                   "researcher:EXPERIMENT. It never shows more than the operator may see")
+      ->type_name("READER");
+}
+
+void AddRecordChanges(Parser* parser, CLI::App* group, const Context& context,
+                      RecordOptions* options) {
+  const auto add_id = [&](CLI::App* command) {
+    command->add_option("ID", options->id, "A record's, or a session's for all of its records")
+        ->required();
+    command->add_option("--reason", options->reason, "Kept in the audit log; no personal data")
+        ->type_name("TEXT");
+  };
+  add_id(parser->Add(group, "release", "Release a record before its embargo is over",
+                     "Released is for good: public destinations get it.\n\n"
+                     "Example:\n  weir records release ID --reason 'the paper is out'",
+                     [&context, options] { return ReleaseRecord(context, *options); }));
+  add_id(parser->Add(group, "anonymise", "Take the client's address out of a record, for good",
+                     "Everybody the record was delivered to is told to do the same.\n\n"
+                     "Example:\n  weir records anonymise ID",
+                     [&context, options] { return AnonymiseRecord(context, *options); }));
+  CLI::App* erase = parser->Add(
+      group, "erase-request", "Anonymise because the person tested asks for it",
+      "Do it only for who has shown that the address was theirs at the time of the test, and say\n"
+      "how, not who: it stays in the audit log.\n\n"
+      "Example:\n  weir records erase-request ID --proof 'provider letter, ticket 17'",
+      [&context, options] { return AnonymiseRecord(context, *options); });
+  add_id(erase);
+  erase->add_option("--proof", options->proof, "What showed that the address was theirs")
+      ->type_name("TEXT")
+      ->required();
+}
+
 }  // namespace
 
 int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, std::ostream& out,
@@ -296,7 +333,8 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   SessionsOptions sessions;
   RecordsOptions records;
   AuditOptions audit;
-  std::string record_id, shell, audit_head;
+  RecordOptions record_options;
+  std::string shell, audit_head;
   std::vector<std::string> files;
   ExplainOptions explain;
 
@@ -357,20 +395,30 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   command->add_flag("--active", sessions.active_only, "Only those that have not ended");
   command->add_option("--limit", sessions.limit, "At most this many; default 100")->type_name("N");
 
-  CLI::App* group =
-      parser.Add(root, "records", "Look at stored results",
-                 "Examples:\n  weir records list --limit 10\n"
-                 "  weir records show 0192f0c8-6b7a-7e4e-9d3a-4f1f5a2b7c10-down --json");
+  CLI::App* group = parser.Add(
+      root, "records", "Look at stored results, and let them go",
+      "Examples:\n  weir records list --limit 10\n"
+      "  weir records show 0192f0c8-6b7a-7e4e-9d3a-4f1f5a2b7c10-down --json\n"
+      "  weir records release ID --reason 'the paper is out'\n"
+      "\n"
+      "A public record is embargoed as long as its policy says, then released; a record\n"
+      "of class operator_only stays collected. Before its release only researchers of\n"
+      "its experiment read all of it. A released record whose client's address was\n"
+      "taken out is anonymised.\n");
   command = parser.Add(group, "list", "List records, newest first",
                        "Example, the next page:\n  weir records list --before RECORD_ID",
                        [&] { return ListRecords(context, records); });
+  AddAs(command, &records.as_role);
   command->add_option("--limit", records.limit, "At most this many; default 100")->type_name("N");
   command->add_option("--before", records.before_id, "Only records older than this one")
       ->type_name("RECORD_ID");
   command = parser.Add(group, "show", "Show one record with its intervals",
                        "Example:\n  weir records show RECORD_ID",
-                       [&] { return ShowRecord(context, record_id); });
-  command->add_option("RECORD_ID", record_id, "As `weir records list` prints it")->required();
+                       [&] { return ShowRecord(context, record_options); });
+  AddAs(command, &record_options.as_role);
+  command->add_option("RECORD_ID", record_options.id, "As `weir records list` prints it")
+      ->required();
+  AddRecordChanges(&parser, group, context, &record_options);
 
   group =
       parser.Add(root, "policy", "Work with policy files", "Example:\n  weir policy check FILE");
@@ -413,13 +461,15 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   group = parser.Add(root, "audit", "Look at the audit log, and verify it",
                      "Examples:\n  weir audit list --event rejected --trace\n"
                      "  weir audit verify --head 1234:9f86d081884c7d65...");
-  command =
-      parser.Add(group, "list", "List what was admitted, refused and changed, newest first",
-                 "Refusals of one minute with one cause are one entry, which appears when the\n"
-                 "minute is over. Addresses are netblocks, never full.\n"
-                 "Events: session_begun, session_finished, rejected, policy_applied,\n"
-                 "policy_unchanged, policy_kept.",
-                 [&] { return ListAudit(context, audit); });
+  command = parser.Add(
+      group, "list", "List what was admitted, refused and changed, newest first",
+      "Refusals of one minute with one cause are one entry, which appears when the\n"
+      "minute is over. Addresses are netblocks, never full.\n"
+      "Events: session_begun, session_finished, rejected, policy_applied,\n"
+      "policy_unchanged, policy_kept, record_embargoed, record_released,\n"
+      "record_anonymised, record_address_erased, address_read (of an unreleased record),\n"
+      "records_withheld.",
+      [&] { return ListAudit(context, audit); });
   command->add_option("--limit", audit.limit, "At most this many; default 100")->type_name("N");
   command->add_option("--before", audit.before_id, "Only entries older than this one")
       ->type_name("ID");

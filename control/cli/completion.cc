@@ -22,6 +22,7 @@ const std::map<std::string, std::string>& Values() {
       {"--count", "100000 1M"},
       {"--interval", "500ms 1s 5s"},
       {"--pacing", "cbr poisson burst:16 ramp:0-1G"},
+      {"--as", "public researcher: partner:"},
   };
   return values;
 }

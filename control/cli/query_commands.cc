@@ -71,26 +71,6 @@ ExitCode ListSessions(const Context& context, const SessionsOptions& options) {
                });
 }
 
-ExitCode ListRecords(const Context& context, const RecordsOptions& options) {
-  measurement::v1::ListRecordsRequest request;
-  request.set_limit(options.limit);
-  request.set_before_id(options.before_id);
-  return Query(context, "cannot list records", &AdminStub::ListRecords, request,
-               [&](const measurement::v1::ListRecordsReply& reply) {
-                 return context.json ? JsonLine(reply) : RenderRecords(reply, context.terminal);
-               });
-}
-
-ExitCode ShowRecord(const Context& context, const std::string& record_id) {
-  measurement::v1::GetRecordRequest request;
-  request.set_record_id(record_id);
-  return Query(context, absl::StrCat("cannot show record ", record_id), &AdminStub::GetRecord,
-               request, [&](const measurement::v1::GetRecordReply& reply) {
-                 return context.json ? JsonLine(reply.record())
-                                     : RenderRecord(reply.record(), context.terminal);
-               });
-}
-
 ExitCode ReloadPolicy(const Context& context) {
   bool kept = false;
   const ExitCode code = Query(

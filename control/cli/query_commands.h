@@ -1,4 +1,4 @@
-// The subcommands that only ask: info, sessions, records, policy.
+// The subcommands that only ask: info, sessions, policy.
 #ifndef WEIR_CONTROL_CLI_QUERY_COMMANDS_H_
 #define WEIR_CONTROL_CLI_QUERY_COMMANDS_H_
 
@@ -22,13 +22,6 @@ struct SessionsOptions {
   uint32_t limit = 0;
 };
 ExitCode ListSessions(const Context& context, const SessionsOptions& options);
-
-struct RecordsOptions {
-  uint32_t limit = 0;
-  std::string before_id;
-};
-ExitCode ListRecords(const Context& context, const RecordsOptions& options);
-ExitCode ShowRecord(const Context& context, const std::string& record_id);
 
 // Reads the policy files again. kUsage: they are no policy, the last good one stays in force.
 ExitCode ReloadPolicy(const Context& context);

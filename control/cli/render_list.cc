@@ -1,5 +1,6 @@
 #include "control/cli/render_list.h"
 
+#include <algorithm>
 #include <ctime>
 #include <vector>
 
@@ -53,6 +54,34 @@ std::string Metadata(const record::v1::Record& record) {
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
+bool Withheld(const measurement::v1::RecordStanding& standing, const char* field) {
+  const auto& withheld = standing.withheld();
+  return std::find(withheld.begin(), withheld.end(), field) != withheld.end();
+}
+
+std::string Client(const record::v1::Record& record,
+                   const measurement::v1::RecordStanding& standing) {
+  if (standing.address_erased()) return "(erased)";
+  return Withheld(standing, "client") ? "(withheld)" : OrDash(record.client().value());
+}
+
+// "embargoed until 2027-01-31", "collected": by the day, which is what policies count in.
+std::string Standing(const measurement::v1::RecordStanding& standing) {
+  const std::string day = standing.release_due().substr(0, 10);
+  switch (standing.state()) {
+    case record::v1::COLLECTED:
+      return "collected";
+    case record::v1::EMBARGOED:
+      return day.empty() ? "embargoed" : absl::StrCat("embargoed until ", day);
+    case record::v1::RELEASED:
+      return "released";
+    case record::v1::ANONYMISED:
+      return "anonymised";
+    default:
+      return "-";
+  }
+}
+
 }  // namespace
 
 std::string RenderSessions(const measurement::v1::ListSessionsReply& reply,
@@ -77,24 +106,50 @@ std::string RenderSessions(const measurement::v1::ListSessionsReply& reply,
 
 std::string RenderRecords(const measurement::v1::ListRecordsReply& reply,
                           const Terminal& terminal) {
-  if (reply.records_size() == 0) return "no records\n";
-  std::string text =
-      terminal.Paint(Style::kBold, absl::StrFormat("%-41s  %-20s %-9s %15s %10s %12s  %-20s %s",
-                                                   "RECORD", "NEGOTIATED", "OUTCOME", "ACHIEVED IP",
-                                                   "LOST", "DELAY P50", "CLIENT", "RELEASE")) +
-      "\n";
-  for (const record::v1::Record& record : reply.records()) {
-    const auto& result = record.result();
-    absl::StrAppend(
-        &text, absl::StrFormat(
-                   "%-41s  %-20s %-9s %15s %10s %12s  %-20s %s\n", record.record_id(),
-                   Time(record.negotiated_at()), OutcomeName(record.outcome()),
-                   FormatRate(result.achieved_ip_bps()), FormatCount(result.lost()),
-                   result.one_way_delay().samples() == 0
-                       ? std::string("-")
-                       : FormatDurationNs(static_cast<double>(result.one_way_delay().p50_ns())),
-                   OrDash(record.client().value()), ReleaseName(record.release_class())));
+  std::string more;
+  if (reply.withheld() != 0) {
+    absl::StrAppend(&more, reply.withheld(), " more may not be read before they are released\n");
   }
+  if (!reply.next_before_id().empty()) {
+    absl::StrAppend(&more, "older ones: --before ", reply.next_before_id(), "\n");
+  }
+  if (reply.records_size() == 0) return absl::StrCat("no records\n", more);
+  std::string text =
+      terminal.Paint(Style::kBold,
+                     absl::StrFormat("%-41s  %-20s %-9s %15s %10s %12s  %-20s %-13s %s", "RECORD",
+                                     "NEGOTIATED", "OUTCOME", "ACHIEVED IP", "LOST", "DELAY P50",
+                                     "CLIENT", "RELEASE", "STATE")) +
+      "\n";
+  for (int i = 0; i < reply.records_size(); ++i) {
+    const record::v1::Record& record = reply.records(i);
+    const auto& standing = i < reply.standings_size()
+                               ? reply.standings(i)
+                               : measurement::v1::RecordStanding::default_instance();
+    const auto& result = record.result();
+    const bool measured = !Withheld(standing, "measurement");
+    absl::StrAppend(
+        &text,
+        absl::StrFormat(
+            "%-41s  %-20s %-9s %15s %10s %12s  %-20s %-13s %s\n", record.record_id(),
+            Time(record.negotiated_at()), OutcomeName(record.outcome()),
+            measured ? FormatRate(result.achieved_ip_bps()) : "(withheld)",
+            measured ? FormatCount(result.lost()) : "-",
+            result.one_way_delay().samples() == 0
+                ? std::string("-")
+                : FormatDurationNs(static_cast<double>(result.one_way_delay().p50_ns())),
+            Client(record, standing), ReleaseName(record.release_class()), Standing(standing)));
+  }
+  return text + more;
+}
+
+std::string RenderChange(const measurement::v1::ChangeRecordReply& reply) {
+  std::string text;
+  const auto add = [&](const measurement::v1::RecordStanding& standing, const char* how) {
+    absl::StrAppend(&text, standing.record_id(), "  ", how, Standing(standing),
+                    standing.address_erased() ? ", address erased" : "", "\n");
+  };
+  for (const auto& standing : reply.changed()) add(standing, "now ");
+  for (const auto& standing : reply.unchanged()) add(standing, "unchanged: ");
   return text;
 }
 
@@ -110,7 +165,9 @@ std::string RenderReload(const measurement::v1::ReloadPolicyReply& reply) {
   }
 }
 
-std::string RenderRecord(const record::v1::Record& record, const Terminal& terminal) {
+std::string RenderRecord(const measurement::v1::GetRecordReply& reply, const Terminal& terminal) {
+  const record::v1::Record& record = reply.record();
+  const auto& standing = reply.standing();
   const auto row = [&](const char* name, const std::string& value) {
     return absl::StrFormat("%-12s %s\n", name, value);
   };
@@ -119,15 +176,25 @@ std::string RenderRecord(const record::v1::Record& record, const Terminal& termi
       row("record", terminal.Paint(Style::kBold, record.record_id())),
       row("outcome", absl::StrCat(OutcomeName(record.outcome()), " (", record.end_reason(), ")")),
       row("negotiated", Time(record.negotiated_at())),
-      row("client", absl::StrCat(OrDash(record.client().value()), ", ",
+      row("state", absl::StrCat(Standing(standing),
+                                standing.anonymise_due().empty()
+                                    ? std::string()
+                                    : ", address to be erased " + standing.anonymise_due())),
+      row("client", absl::StrCat(Client(record, standing), ", ",
                                  record::v1::AddressMode_Name(record.client().mode()))),
       row("server", absl::StrCat(record.server().node(), ", ", record.server().operator_(), ", ",
                                  record.server().contact())),
       row("experiment", OrDash(record.experiment())), row("purpose", OrDash(record.purpose())),
-      row("metadata", Metadata(record)), row("admitted by", record.admission_rule()),
+      row("metadata", Withheld(standing, "metadata") ? "(withheld)" : Metadata(record)),
+      row("admitted by", record.admission_rule()),
       row("exported by",
           absl::StrCat(record.export_rule(), ", ", ReleaseName(record.release_class()))),
-      row("policy", record.policy_digest()), row("software", record.software()),
+      row("policy", record.policy_digest()), row("software", record.software()));
+  if (Withheld(standing, "measurement")) {
+    return absl::StrCat(text, row("result", "(withheld until it is released)"));
+  }
+  absl::StrAppend(
+      &text,
       row("asked for",
           absl::StrCat(record.requested().rate_max()
                            ? std::string("max")

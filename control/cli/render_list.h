@@ -12,9 +12,10 @@ namespace weir::cli {
 std::string RenderSessions(const measurement::v1::ListSessionsReply& reply,
                            const Terminal& terminal);
 std::string RenderRecords(const measurement::v1::ListRecordsReply& reply, const Terminal& terminal);
+std::string RenderChange(const measurement::v1::ChangeRecordReply& reply);
 std::string RenderReload(const measurement::v1::ReloadPolicyReply& reply);
 // All of one record, with its intervals.
-std::string RenderRecord(const record::v1::Record& record, const Terminal& terminal);
+std::string RenderRecord(const measurement::v1::GetRecordReply& reply, const Terminal& terminal);
 
 }  // namespace weir::cli
 

@@ -212,6 +212,10 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
              record::v1::AddressMode_Name(verdict.address), policy::v1::PASSED);
   judge.Note("release", verdict.rule, "release_class", "",
              record::v1::ReleaseClass_Name(verdict.release_class), policy::v1::PASSED);
+  if (verdict.release_class == record::v1::PUBLIC) {
+    judge.Note("release", verdict.rule, "embargo_days", "", absl::StrCat(verdict.embargo_days),
+               policy::v1::PASSED);
+  }
   *record.mutable_client() = *std::move(client);
   record.set_experiment(session.experiment);
   record.set_purpose(session.purpose);
@@ -219,7 +223,8 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
   record.set_policy_digest(session.policy_digest);
   record.set_export_rule(verdict.rule);
   record.set_release_class(verdict.release_class);
-  return ApprovedRecord(std::move(record));
+  return ApprovedRecord(std::move(record), {.embargo_days = verdict.embargo_days,
+                                            .anonymise_days = verdict.anonymise_days});
 }
 
 }  // namespace weir::control

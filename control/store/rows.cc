@@ -95,7 +95,8 @@ absl::Status InsertInterval(Database* database, const std::string& session_id, i
 }
 
 absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
-                                          int64_t at_unix_ns) {
+                                          const Moment& moment) {
+  const int64_t at_unix_ns = moment.audit_unix_ns;
   auto find = database->Prepare(
       "SELECT finished_unix_ns IS NOT NULL, admission_rule, use_keys FROM sessions "
       "WHERE session_id = ?");
@@ -145,12 +146,19 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
                              .detail = absl::StrCat(end.state, ": ", end.end_reason,
                                                     end.detail.empty() ? "" : "; ", end.detail)});
   if (!status.ok()) return status;
+  for (const ApprovedRecord& approved : end.records) {
+    if (status = CollectRecord(database, approved, moment); !status.ok()) return status;
+  }
   return static_cast<int64_t>(end.records.size());
 }
 
 absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns) {
-  return AppendAudit(database,
-                     {.at_unix_ns = at_unix_ns, .event = event.event, .detail = event.detail});
+  return AppendAudit(database, {.at_unix_ns = at_unix_ns,
+                                .event = event.event,
+                                .session_id = event.session_id,
+                                .rule = event.rule,
+                                .detail = event.detail,
+                                .count = event.count});
 }
 
 absl::Status InsertRejections(Database* database,
@@ -272,37 +280,6 @@ absl::StatusOr<std::vector<FinishedSession>> SelectFinished(Database* database, 
                       .peer = statement->Text(6),
                       .granted = statement->Text(7)});
   }
-}
-
-absl::StatusOr<std::vector<Record>> SelectRecords(Database* database, uint32_t limit,
-                                                  const std::string& before_id) {
-  // Ids begin with the time (UUIDv7): their order is that of the tests.
-  auto statement = database->Prepare(
-      "SELECT record FROM records WHERE ?1 = '' OR record_id < ?1 "
-      "ORDER BY record_id DESC LIMIT ?2");
-  if (!statement.ok()) return statement.status();
-  statement->Bind(0, before_id).Bind(1, int64_t{limit});
-  std::vector<Record> result;
-  while (true) {
-    const auto row = statement->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return result;
-    if (!result.emplace_back().ParseFromString(statement->Text(0))) return Damaged("record");
-  }
-}
-
-absl::StatusOr<Record> SelectRecord(Database* database, const std::string& record_id) {
-  auto statement = database->Prepare("SELECT record, intervals FROM records WHERE record_id = ?");
-  if (!statement.ok()) return statement.status();
-  const auto row = statement->Bind(0, record_id).Step();
-  if (!row.ok()) return row.status();
-  if (!*row) return absl::NotFoundError(absl::StrCat("no record ", record_id));
-  Record record;
-  // A concatenation of serialised messages is their merge.
-  if (!record.ParseFromString(statement->Text(0) + statement->Text(1))) {
-    return Damaged(absl::StrCat("record ", record_id));
-  }
-  return record;
 }
 
 }  // namespace weir::control

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/store/lifecycle_rows.h"
 #include "control/store/rejection_tally.h"
 #include "control/store/sqlite.h"
 #include "control/store/store.h"
@@ -23,7 +24,7 @@ absl::Status InsertInterval(Database* database, const std::string& session_id, i
 
 // Returns how many records were added: 0 if the session was finished before.
 absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
-                                          int64_t at_unix_ns);
+                                          const Moment& moment);
 
 absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns);
 
@@ -36,9 +37,6 @@ absl::Status SealRejections(Database* database, int64_t before_unix_ns);
 
 absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* database);
 absl::StatusOr<std::vector<FinishedSession>> SelectFinished(Database* database, uint32_t limit);
-absl::StatusOr<std::vector<record::v1::Record>> SelectRecords(Database* database, uint32_t limit,
-                                                              const std::string& before_id);
-absl::StatusOr<record::v1::Record> SelectRecord(Database* database, const std::string& record_id);
 
 }  // namespace weir::control
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/store/audit_log.h"
+#include "control/store/lifecycle_rows.h"
 
 namespace weir::control {
 namespace {
@@ -132,10 +133,38 @@ CREATE TABLE flows (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX flows_session ON flows (session_id);
 CREATE INDEX flows_end ON flows (to_unix_ns) WHERE to_unix_ns IS NOT NULL;
+)sql",
+                                                             R"sql(
+-- Times are the release clock's: release_clock.h.
+ALTER TABLE records ADD COLUMN state INTEGER NOT NULL DEFAULT 1;  -- record.v1.ReleaseState
+ALTER TABLE records ADD COLUMN release_due_ns INTEGER;
+ALTER TABLE records ADD COLUMN anonymise_due_ns INTEGER;
+-- The number of its last change, which rises over all records; and of the one that took the
+-- client's address out, 0 if it is as it was stored.
+ALTER TABLE records ADD COLUMN change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+UPDATE records SET change = rowid, state = CASE release_class WHEN 1 THEN 3 ELSE 1 END;
+CREATE INDEX records_change ON records (change);
+CREATE INDEX records_release_due ON records (release_due_ns) WHERE release_due_ns IS NOT NULL;
+CREATE INDEX records_anonymise_due ON records (anonymise_due_ns)
+  WHERE anonymise_due_ns IS NOT NULL;
+
+CREATE TABLE lifecycle (                  -- One row.
+  id             INTEGER PRIMARY KEY CHECK (id = 1),
+  last_change    INTEGER NOT NULL,
+  now_ns         INTEGER NOT NULL,        -- The release clock.
+  boot_ns        INTEGER NOT NULL,
+  boot_id        TEXT NOT NULL,
+  anchor_wall_ns INTEGER NOT NULL,
+  anchor_now_ns  INTEGER NOT NULL,
+  down_time_open INTEGER NOT NULL
+) STRICT;
+INSERT INTO lifecycle SELECT 1, coalesce(max(change), 0), 0, 0, '', 0, 0, 0 FROM records;
 )sql"};
 
 // What SQL alone cannot do for a version, after its script.
 absl::Status FinishMigration(Database* database, int64_t version) {
+  if (version == 5) return AuditFirstStates(database);
   if (version != 2) return absl::OkStatus();
   if (absl::Status status = ChainAudit(database); !status.ok()) return status;
   return database->Execute("DROP TABLE audit_unchained");

@@ -36,7 +36,7 @@ absl::Status SqliteError(sqlite3* connection, int code) {
 
 bool IsPermanent(const absl::Status& status) {
   return absl::IsAlreadyExists(status) || absl::IsInvalidArgument(status) ||
-         absl::IsNotFound(status);
+         absl::IsNotFound(status) || absl::IsPermissionDenied(status);
 }
 
 Statement& Statement::Bind(int index, int64_t value) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
 #include "control/store/flow_rows.h"
+#include "control/store/lifecycle_rows.h"
 #include "control/store/rejection_tally.h"
 #include "control/store/rows.h"
 #include "control/store/schema.h"
@@ -103,7 +105,7 @@ class SqliteStore final : public Store {
     auto added = std::make_shared<int64_t>(0);
     return writer_.Run(
         {.apply =
-             [end, added, now = absl::GetCurrentTimeNanos()](Database* db) {
+             [end, added, now = Now()](Database* db) {
                const auto rows = FinishSessionRows(db, end, now);
                if (rows.ok()) *added = *rows;
                return rows.status();
@@ -133,6 +135,40 @@ class SqliteStore final : public Store {
     writer_.Post({.apply = [event, now = absl::GetCurrentTimeNanos()](Database* db) {
       return InsertEvent(db, event, now);
     }});
+  }
+
+  absl::Status AuditNow(const AuditEvent& event) override {
+    return writer_.Run({.apply = [&event, now = absl::GetCurrentTimeNanos()](
+                                     Database* db) { return InsertEvent(db, event, now); },
+                        .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  absl::StatusOr<int> RunDeadlines() override {
+    constexpr int kBatch = 500;  // Others' commits must not wait for a mass release.
+    int done = 0;
+    while (true) {
+      auto rows = Change<int>(
+          [](Database* db, const Moment& now) { return RunDeadlineRows(db, now, kBatch); },
+          nullptr);
+      if (!rows.ok()) return rows.status();
+      done += *rows;
+      if (*rows < kBatch) return done;
+    }
+  }
+
+  absl::StatusOr<RecordChange> ReleaseRecord(const std::string& id,
+                                             const std::string& why) override {
+    return Change<RecordChange>(
+        [&](Database* db, const Moment& now) { return ReleaseRows(db, id, why, now); }, nullptr);
+  }
+
+  absl::StatusOr<RecordChange> AnonymiseRecord(const std::string& id,
+                                               const std::string& why) override {
+    // The log still has the page as it was: emptied here, unless a reader is at it, and then with
+    // the next checkpoint.
+    return Change<RecordChange>(
+        [&](Database* db, const Moment& now) { return AnonymiseRows(db, id, why, now); },
+        [this] { writing_.Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError(); });
   }
 
   absl::StatusOr<std::vector<UseRow>> LoadUse() override {
@@ -187,13 +223,13 @@ class SqliteStore final : public Store {
     return SelectFinished(&reading_, Bounded(limit));
   }
 
-  absl::StatusOr<std::vector<record::v1::Record>> ListRecords(
-      uint32_t limit, const std::string& before_id) override {
+  absl::StatusOr<std::vector<StoredRecord>> ListRecords(uint32_t limit,
+                                                        const std::string& before_id) override {
     const std::lock_guard lock(read_mutex_);
     return SelectRecords(&reading_, Bounded(limit), before_id);
   }
 
-  absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) override {
+  absl::StatusOr<StoredRecord> FindRecord(const std::string& record_id) override {
     const std::lock_guard lock(read_mutex_);
     return SelectRecord(&reading_, record_id);
   }
@@ -236,6 +272,26 @@ class SqliteStore final : public Store {
   }
 
  private:
+  Moment Now() const {
+    return {.clocks = options_.clocks(), .audit_unix_ns = absl::GetCurrentTimeNanos()};
+  }
+
+  // One durable change, with what it found.
+  template <typename Result, typename Apply>
+  absl::StatusOr<Result> Change(const Apply& apply, std::function<void()> committed) {
+    Result result{};
+    absl::Status status = writer_.Run({.apply =
+                                           [&, now = Now()](Database* db) {
+                                             auto applied = apply(db, now);
+                                             if (applied.ok()) result = *std::move(applied);
+                                             return applied.status();
+                                           },
+                                       .committed = std::move(committed),
+                                       .on_failure = BatchWriter::OnFailure::kFail});
+    if (!status.ok()) return status;
+    return result;
+  }
+
   const StoreOptions options_;
   const FileLock lock_;  // Outlives both connections.
 

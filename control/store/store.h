@@ -3,13 +3,16 @@
 #define WEIR_CONTROL_STORE_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/export/approved_record.h"
+#include "control/store/release_clock.h"
 #include "measurement/v1/measurement.pb.h"
 #include "policy/v1/trace.pb.h"
 #include "record/v1/record.pb.h"
@@ -19,6 +22,7 @@ namespace weir::control {
 struct StoreOptions {
   std::string path;                        // Its directory must exist.
   uint64_t max_bytes = uint64_t{1} << 30;  // High-water mark of database and log together.
+  std::function<ClockReading()> clocks = ReadClocks;
 };
 
 // What one quota has seen; the key is a hash of what it counts.
@@ -97,8 +101,32 @@ struct SessionEnd {
 
 // Something an operator or auditor must be able to see later, other than sessions and refusals.
 struct AuditEvent {
-  std::string event = {};   // "policy_applied", "policy_kept".
+  std::string event = {};   // "policy_applied", "policy_kept", "address_read", ...
   std::string detail = {};  // Never an address.
+  std::string session_id = {};
+  std::string rule = {};
+  int64_t count = 1;
+};
+
+// Where a record is on its way to the public.
+struct RecordStanding {
+  std::string record_id = {};
+  record::v1::ReleaseState state = record::v1::COLLECTED;
+  int64_t release_due_ns = 0;  // By the release clock; 0: not by itself.
+  int64_t anonymise_due_ns = 0;
+  bool erased = false;  // The client's address was taken out of it.
+  std::string session_id = {};
+  record::v1::ReleaseClass release_class = record::v1::OPERATOR_ONLY;
+};
+
+struct StoredRecord {
+  record::v1::Record record;
+  RecordStanding standing;
+};
+
+struct RecordChange {
+  std::vector<RecordStanding> changed = {};
+  std::vector<RecordStanding> unchanged = {};  // Were so before.
 };
 
 // One row of the audit log.
@@ -171,6 +199,18 @@ class Store {
 
   // Queued, stamped with the present time.
   virtual void Audit(const AuditEvent& event) = 0;
+  // Likewise, but durable: for what must not happen without its row.
+  virtual absl::Status AuditNow(const AuditEvent& event) = 0;
+
+  // Releases and anonymises what is due by the release clock. Durable. Returns how many.
+  virtual absl::StatusOr<int> RunDeadlines() = 0;
+  // Durable. `id`: of a record, or of a session for all of its records; `why` is for the audit
+  // log. NotFound; PermissionDenied: of a class that is never released.
+  virtual absl::StatusOr<RecordChange> ReleaseRecord(const std::string& id,
+                                                     const std::string& why) = 0;
+  // Durable: no later reader and no file of the store has the client's address any more.
+  virtual absl::StatusOr<RecordChange> AnonymiseRecord(const std::string& id,
+                                                       const std::string& why) = 0;
 
   // Of today, and what forbids tests still to come.
   virtual absl::StatusOr<std::vector<UseRow>> LoadUse() = 0;
@@ -196,9 +236,14 @@ class Store {
 
   // Newest first. `limit` 0 is 100; at most 1000. Records are listed without their intervals.
   virtual absl::StatusOr<std::vector<FinishedSession>> ListFinished(uint32_t limit) = 0;
-  virtual absl::StatusOr<std::vector<record::v1::Record>> ListRecords(
-      uint32_t limit, const std::string& before_id) = 0;
-  virtual absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) = 0;
+  virtual absl::StatusOr<std::vector<StoredRecord>> ListRecords(uint32_t limit,
+                                                                const std::string& before_id) = 0;
+  virtual absl::StatusOr<StoredRecord> FindRecord(const std::string& record_id) = 0;
+  absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) {
+    auto found = FindRecord(record_id);
+    if (!found.ok()) return found.status();
+    return std::move(found->record);
+  }
 
   virtual uint64_t RecordCount() const = 0;  // From memory.
   virtual uint64_t SizeBytes() const = 0;

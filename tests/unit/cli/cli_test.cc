@@ -334,6 +334,39 @@ TEST_F(CliTest, Info) {
   EXPECT_TRUE(OutHas("Your address is published.")) << out_.str();
 }
 
+TEST_F(CliTest, RecordsOnTheirWayToThePublic) {
+  auto* record = admin_.records.add_records();
+  record->set_record_id("018f-down");
+  auto* standing = admin_.records.add_standings();
+  standing->set_record_id("018f-down");
+  standing->set_state(record::v1::EMBARGOED);
+  standing->set_release_due("2027-01-31T00:00:00.000Z");
+  for (const char* field : {"measurement", "metadata", "client"}) standing->add_withheld(field);
+  admin_.records.set_withheld(2);
+  admin_.records.set_next_before_id("018f-down");
+  EXPECT_EQ(Run({"records", "list", "--as", "partner:university"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.records_request.as_role(), "partner:university");
+  EXPECT_TRUE(OutHas("embargoed until 2027-01-31") && OutHas("(withheld)") &&
+              OutHas("2 more may not be read before they are released") &&
+              OutHas("--before 018f-down"))
+      << out_.str();
+  EXPECT_EQ(Run({"records", "show", "018f-down", "--as", "public"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.record_request.as_role(), "public");
+  EXPECT_TRUE(OutHas("withheld until it is released")) << out_.str();
+
+  standing->set_address_erased(true);
+  *admin_.change.add_changed() = *standing;
+  EXPECT_EQ(Run({"records", "release", "018f", "--reason", "paper"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.release_request.id(), "018f");
+  EXPECT_EQ(admin_.release_request.reason(), "paper");
+  EXPECT_EQ(Run({"records", "anonymise", "018f"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.anonymise_request.proof(), "");
+  EXPECT_EQ(Run({"records", "erase-request", "018f"}), ExitCode::kUsage) << "needs a proof";
+  EXPECT_EQ(Run({"records", "erase-request", "018f", "--proof", "letter"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.anonymise_request.proof(), "letter");
+  EXPECT_TRUE(OutHas("018f-down  now embargoed until 2027-01-31, address erased")) << out_.str();
+}
+
 TEST_F(CliTest, RecordsAndSessions) {
   EXPECT_EQ(Run({"records", "list"}), ExitCode::kOk);
   EXPECT_EQ(out_.str(), "no records\n");

@@ -52,6 +52,10 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::RunTestRequest test_request;
   std::vector<measurement::v1::BenchRequest> bench_requests;
   measurement::v1::ListRecordsRequest records_request;
+  measurement::v1::GetRecordRequest record_request;
+  measurement::v1::ReleaseRecordRequest release_request;
+  measurement::v1::AnonymiseRecordRequest anonymise_request;
+  measurement::v1::ChangeRecordReply change;
   std::atomic<bool> hanging{false};
   std::atomic<bool> cancelled{false};
 
@@ -110,12 +114,29 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   }
   grpc::Status GetRecord(grpc::ServerContext*, const measurement::v1::GetRecordRequest* request,
                          measurement::v1::GetRecordReply* reply) override {
-    for (const auto& record : records.records()) {
-      if (record.record_id() != request->record_id()) continue;
-      *reply->mutable_record() = record;
+    record_request = *request;
+    for (int i = 0; i < records.records_size(); ++i) {
+      if (records.records(i).record_id() != request->record_id()) continue;
+      *reply->mutable_record() = records.records(i);
+      if (i < records.standings_size()) *reply->mutable_standing() = records.standings(i);
       return grpc::Status::OK;
     }
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no record " + request->record_id());
+  }
+
+  grpc::Status ReleaseRecord(grpc::ServerContext*,
+                             const measurement::v1::ReleaseRecordRequest* request,
+                             measurement::v1::ChangeRecordReply* reply) override {
+    release_request = *request;
+    *reply = change;
+    return grpc::Status::OK;
+  }
+  grpc::Status AnonymiseRecord(grpc::ServerContext*,
+                               const measurement::v1::AnonymiseRecordRequest* request,
+                               measurement::v1::ChangeRecordReply* reply) override {
+    anonymise_request = *request;
+    *reply = change;
+    return grpc::Status::OK;
   }
 
   grpc::Status ReloadPolicy(grpc::ServerContext*, const measurement::v1::ReloadPolicyRequest*,

@@ -235,6 +235,7 @@ TEST_P(ProfilesTest, EveryRuleQuotesTheFoundingPage) {
   };
   check(proto.admission());
   check(proto.export_());
+  check(proto.disclosure());
 }
 
 INSTANTIATE_TEST_SUITE_P(Shipped, ProfilesTest,

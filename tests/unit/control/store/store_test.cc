@@ -113,7 +113,7 @@ TEST_F(StoreTest, CreatesAPrivateIdentifiableFile) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
   EXPECT_EQ(Query(path_, "PRAGMA application_id"), std::to_string(0x57454952));
-  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "4");
+  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "5");
   EXPECT_EQ(Query(path_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(store->RecordCount(), 0u);
   EXPECT_GT(store->SizeBytes(), 0u);
@@ -257,12 +257,12 @@ TEST_F(StoreTest, ListsNewestFirstInPages) {
   auto records = store->ListRecords(4, "");
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_EQ(records->size(), 4u);
-  EXPECT_EQ((*records)[0].record_id(), "s3-up");
-  EXPECT_EQ((*records)[0].result().received(), 5u);
-  EXPECT_EQ((*records)[0].result().intervals_size(), 0);
-  records = store->ListRecords(0, (*records)[3].record_id());
+  EXPECT_EQ((*records)[0].record.record_id(), "s3-up");
+  EXPECT_EQ((*records)[0].record.result().received(), 5u);
+  EXPECT_EQ((*records)[0].record.result().intervals_size(), 0);
+  records = store->ListRecords(0, (*records)[3].record.record_id());
   ASSERT_EQ(records->size(), 2u);
-  EXPECT_EQ((*records)[1].record_id(), "s1-down");
+  EXPECT_EQ((*records)[1].record.record_id(), "s1-down");
 
   const auto record = store->GetRecord("s2-up");
   ASSERT_TRUE(record.ok()) << record.status();
@@ -321,27 +321,27 @@ TEST_F(StoreTest, TheAuditLogHoldsTracesAndVerifies) {
     const auto verdict = store->VerifyAudit({});
     ASSERT_TRUE(verdict.ok()) << verdict.status();
     EXPECT_TRUE(verdict->intact) << verdict->why;
-    EXPECT_EQ(verdict->rows, 3) << "the minute's refusals are still counted";
+    EXPECT_EQ(verdict->rows, 5) << "the minute's refusals are still counted";
     head = verdict->head;
   }
   const auto store = OpenStore(path_);  // What an earlier process counted is final.
   const auto verdict = store->VerifyAudit(head);
   ASSERT_TRUE(verdict.ok());
   EXPECT_TRUE(verdict->intact) << verdict->why;
-  EXPECT_EQ(verdict->rows, 4);
+  EXPECT_EQ(verdict->rows, 6);
   const auto rows = store->ListAudit({});
-  ASSERT_EQ(rows->size(), 4u);
+  ASSERT_EQ(rows->size(), 6u);
   EXPECT_EQ((*rows)[0].event, "rejected");
   EXPECT_EQ((*rows)[0].netblock, "192.0.2.0/24");
   policy::v1::Trace trace;
   ASSERT_TRUE(trace.ParseFromString((*rows)[0].trace));
   EXPECT_EQ(trace.steps(0).value(), "20 s");
-  ASSERT_TRUE(trace.ParseFromString((*rows)[3].trace));
-  EXPECT_EQ((*rows)[3].event, "session_begun");
+  ASSERT_TRUE(trace.ParseFromString((*rows)[5].trace));
+  EXPECT_EQ((*rows)[5].event, "session_begun");
   EXPECT_EQ(trace.steps(0).rule(), "r");
 
   Query(path_, "UPDATE audit SET detail = 'nothing' WHERE event = 'policy_kept'");
-  EXPECT_EQ(store->VerifyAudit({})->first_broken_id, 3);
+  EXPECT_EQ(store->VerifyAudit({})->first_broken_id, 5);
 }
 
 TEST_F(StoreTest, UseIsCountedWithItsSessionAndSurvivesARestart) {

@@ -1,0 +1,339 @@
+#include "control/store/lifecycle_rows.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "control/store/audit_log.h"
+
+namespace weir::control {
+namespace {
+
+using record::v1::Record;
+using record::v1::ReleaseState;
+
+constexpr int64_t kTermDayNs = int64_t{86'400} * 1'000'000'000;
+
+constexpr char kStanding[] =
+    "record_id, state, release_due_ns, anonymise_due_ns, erased, session_id, release_class";
+
+RecordStanding ReadStanding(const Statement& row) {
+  return {.record_id = row.Text(0),
+          .state = static_cast<ReleaseState>(row.Int(1)),
+          .release_due_ns = row.Int(2),
+          .anonymise_due_ns = row.Int(3),
+          .erased = row.Int(4) != 0,
+          .session_id = row.Text(5),
+          .release_class = static_cast<record::v1::ReleaseClass>(row.Int(6))};
+}
+
+absl::StatusOr<std::vector<RecordStanding>> SelectStandings(Statement* statement) {
+  std::vector<RecordStanding> found;
+  while (true) {
+    const auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return found;
+    found.push_back(ReadStanding(*statement));
+  }
+}
+
+// Whatever changes of a record gets the next number, so that who follows the numbers misses
+// nothing.
+absl::StatusOr<int64_t> NextChange(Database* database) {
+  if (absl::Status status = database->Execute("UPDATE lifecycle SET last_change = last_change + 1");
+      !status.ok()) {
+    return status;
+  }
+  return database->QueryInt("SELECT last_change FROM lifecycle");
+}
+
+const char* EventOf(ReleaseState state) {
+  switch (state) {
+    case record::v1::EMBARGOED:
+      return "record_embargoed";
+    case record::v1::RELEASED:
+      return "record_released";
+    case record::v1::ANONYMISED:
+      return "record_anonymised";
+    default:
+      return "record_collected";
+  }
+}
+
+absl::Status Note(Database* database, const char* event, const RecordStanding& standing,
+                  const std::string& why, const Moment& moment) {
+  return AppendAudit(database, {.at_unix_ns = moment.audit_unix_ns,
+                                .event = event,
+                                .session_id = standing.session_id,
+                                .detail = absl::StrCat(standing.record_id, ": ", why)});
+}
+
+absl::Status Enter(Database* database, RecordStanding* standing, ReleaseState state,
+                   const std::string& why, const Moment& moment) {
+  const auto change = NextChange(database);
+  if (!change.ok()) return change.status();
+  auto statement = database->Prepare(
+      "UPDATE records SET state = ?1, change = ?2, release_due_ns = "
+      "CASE WHEN ?1 = 2 THEN release_due_ns END WHERE record_id = ?3");
+  if (!statement.ok()) return statement.status();
+  absl::Status status =
+      statement->Bind(0, int64_t{state}).Bind(1, *change).Bind(2, standing->record_id).Run();
+  if (!status.ok()) return status;
+  standing->state = state;
+  if (state != record::v1::EMBARGOED) standing->release_due_ns = 0;
+  return Note(database, EventOf(state), *standing, why, moment);
+}
+
+// A record whose address is gone already does not stop at RELEASED.
+absl::Status Release(Database* database, RecordStanding* standing, const std::string& why,
+                     const Moment& moment) {
+  absl::Status status = Enter(database, standing, record::v1::RELEASED, why, moment);
+  if (status.ok() && standing->erased) {
+    status =
+        Enter(database, standing, record::v1::ANONYMISED, "its address was erased before", moment);
+  }
+  return status;
+}
+
+absl::Status EraseAddress(Database* database, RecordStanding* standing, const std::string& why,
+                          const Moment& moment) {
+  auto read = database->Prepare("SELECT record FROM records WHERE record_id = ?");
+  if (!read.ok()) return read.status();
+  const auto found = read->Bind(0, standing->record_id).Step();
+  if (!found.ok()) return found.status();
+  Record record;
+  if (!*found || !record.ParseFromString(read->Text(0))) {
+    return absl::DataLossError(absl::StrCat("the store holds a damaged ", standing->record_id));
+  }
+  read->Reset();
+  record.mutable_client()->set_mode(record::v1::ADDRESS_NONE);
+  record.mutable_client()->clear_value();
+
+  const auto change = NextChange(database);
+  if (!change.ok()) return change.status();
+  auto write = database->Prepare(
+      "UPDATE records SET record = ?, change = ?, erased = ?2, anonymise_due_ns = NULL "
+      "WHERE record_id = ?");
+  if (!write.ok()) return write.status();
+  absl::Status status = write->BindBlob(0, record.SerializeAsString())
+                            .Bind(1, *change)
+                            .Bind(2, standing->record_id)
+                            .Run();
+  if (!status.ok()) return status;
+  auto peer = database->Prepare("UPDATE sessions SET peer = '' WHERE session_id = ?");
+  if (!peer.ok()) return peer.status();
+  if (status = peer->Bind(0, standing->session_id).Run(); !status.ok()) return status;
+  standing->erased = true;
+  standing->anonymise_due_ns = 0;
+  if (standing->state == record::v1::RELEASED) {
+    return Enter(database, standing, record::v1::ANONYMISED, why, moment);
+  }
+  return Note(database, "record_address_erased", *standing, why, moment);
+}
+
+absl::StatusOr<std::vector<RecordStanding>> FindStandings(Database* database,
+                                                          const std::string& id) {
+  auto statement = database->Prepare(
+      absl::StrCat("SELECT ", kStanding,
+                   " FROM records WHERE record_id IN (?1, ?1 || '-down', ?1 || '-up') "
+                   "ORDER BY record_id"));
+  if (!statement.ok()) return statement.status();
+  auto found = SelectStandings(&statement->Bind(0, id));
+  if (found.ok() && found->empty()) {
+    return absl::NotFoundError(absl::StrCat("no record, and no session with records, ", id));
+  }
+  return found;
+}
+
+absl::StatusOr<std::vector<RecordStanding>> FindDue(Database* database, const char* column,
+                                                    int64_t now_ns, int limit) {
+  auto statement = database->Prepare(absl::StrCat("SELECT ", kStanding, " FROM records WHERE ",
+                                                  column, " <= ? ORDER BY ", column, " LIMIT ?"));
+  if (!statement.ok()) return statement.status();
+  return SelectStandings(&statement->Bind(0, now_ns).Bind(1, int64_t{limit}));
+}
+
+absl::Status DamagedRow(const std::string& what) {
+  return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading) {
+  auto read = database->Prepare(
+      "SELECT now_ns, boot_ns, boot_id, anchor_wall_ns, anchor_now_ns, down_time_open "
+      "FROM lifecycle");
+  if (!read.ok()) return read.status();
+  const auto found = read->Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return DamagedRow("release clock");
+  ReleaseClock clock{.now_ns = read->Int(0),
+                     .boot_ns = read->Int(1),
+                     .boot_id = read->Text(2),
+                     .anchor_wall_ns = read->Int(3),
+                     .anchor_now_ns = read->Int(4),
+                     .down_time_open = read->Int(5) != 0};
+  read->Reset();
+  clock.Advance(reading);
+  auto write = database->Prepare(
+      "UPDATE lifecycle SET now_ns = ?, boot_ns = ?, boot_id = ?, anchor_wall_ns = ?, "
+      "anchor_now_ns = ?, down_time_open = ?");
+  if (!write.ok()) return write.status();
+  absl::Status status = write->Bind(0, clock.now_ns)
+                            .Bind(1, clock.boot_ns)
+                            .Bind(2, clock.boot_id)
+                            .Bind(3, clock.anchor_wall_ns)
+                            .Bind(4, clock.anchor_now_ns)
+                            .Bind(5, int64_t{clock.down_time_open})
+                            .Run();
+  if (!status.ok()) return status;
+  return clock.now_ns;
+}
+
+absl::Status CollectRecord(Database* database, const ApprovedRecord& approved,
+                           const Moment& moment) {
+  const Record& record = approved.record();
+  const ReleaseTerms& terms = approved.terms();
+  const auto now = AdvanceReleaseClock(database, moment.clocks);
+  if (!now.ok()) return now.status();
+  const bool is_public = record.release_class() == record::v1::PUBLIC;
+  const bool embargoed = is_public && terms.embargo_days != 0;
+  const bool has_address = !record.client().value().empty();
+  RecordStanding standing{.record_id = record.record_id(),
+                          .state = record::v1::COLLECTED,
+                          .release_due_ns = embargoed ? *now + terms.embargo_days * kTermDayNs : 0,
+                          .anonymise_due_ns = terms.anonymise_days != 0 && has_address
+                                                  ? *now + terms.anonymise_days * kTermDayNs
+                                                  : 0,
+                          .session_id = record.session_id(),
+                          .release_class = record.release_class()};
+  const auto change = NextChange(database);
+  if (!change.ok()) return change.status();
+  auto statement = database->Prepare(
+      "UPDATE records SET state = 1, change = ?, release_due_ns = nullif(?, 0), "
+      "anonymise_due_ns = nullif(?, 0) WHERE record_id = ?");
+  if (!statement.ok()) return statement.status();
+  absl::Status status = statement->Bind(0, *change)
+                            .Bind(1, standing.release_due_ns)
+                            .Bind(2, standing.anonymise_due_ns)
+                            .Bind(3, standing.record_id)
+                            .Run();
+  if (!status.ok() || !is_public) return status;
+  if (embargoed) {
+    return Enter(database, &standing, record::v1::EMBARGOED,
+                 absl::StrCat("embargo_days ", terms.embargo_days, " of ", record.export_rule()),
+                 moment);
+  }
+  return Release(database, &standing, absl::StrCat("no embargo in ", record.export_rule()), moment);
+}
+
+absl::StatusOr<int> RunDeadlineRows(Database* database, const Moment& moment, int limit) {
+  const auto now = AdvanceReleaseClock(database, moment.clocks);
+  if (!now.ok()) return now.status();
+  auto release = FindDue(database, "release_due_ns", *now, limit);
+  if (!release.ok()) return release.status();
+  for (RecordStanding& standing : *release) {
+    if (absl::Status status = Release(database, &standing, "embargo over", moment); !status.ok()) {
+      return status;
+    }
+  }
+  auto erase =
+      FindDue(database, "anonymise_due_ns", *now, limit - static_cast<int>(release->size()));
+  if (!erase.ok()) return erase.status();
+  for (RecordStanding& standing : *erase) {
+    if (absl::Status status = EraseAddress(database, &standing, "anonymise_days over", moment);
+        !status.ok()) {
+      return status;
+    }
+  }
+  return static_cast<int>(release->size() + erase->size());
+}
+
+absl::StatusOr<RecordChange> ReleaseRows(Database* database, const std::string& id,
+                                         const std::string& why, const Moment& moment) {
+  auto found = FindStandings(database, id);
+  if (!found.ok()) return found.status();
+  RecordChange change;
+  for (RecordStanding& standing : *found) {
+    if (standing.release_class != record::v1::PUBLIC) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(standing.record_id,
+                       ": release class operator_only: it never leaves the site; only a policy "
+                       "whose export rule says public releases records, and only later ones"));
+    }
+    if (standing.state != record::v1::EMBARGOED) {
+      change.unchanged.push_back(standing);
+      continue;
+    }
+    if (absl::Status status = Release(database, &standing, why, moment); !status.ok()) {
+      return status;
+    }
+    change.changed.push_back(standing);
+  }
+  return change;
+}
+
+absl::StatusOr<RecordChange> AnonymiseRows(Database* database, const std::string& id,
+                                           const std::string& why, const Moment& moment) {
+  auto found = FindStandings(database, id);
+  if (!found.ok()) return found.status();
+  RecordChange change;
+  for (RecordStanding& standing : *found) {
+    if (standing.erased) {
+      change.unchanged.push_back(standing);
+      continue;
+    }
+    if (absl::Status status = EraseAddress(database, &standing, why, moment); !status.ok()) {
+      return status;
+    }
+    change.changed.push_back(standing);
+  }
+  return change;
+}
+
+absl::StatusOr<std::vector<StoredRecord>> SelectRecords(Database* database, uint32_t limit,
+                                                        const std::string& before_id) {
+  // Ids begin with the time (UUIDv7): their order is that of the tests.
+  auto statement =
+      database->Prepare(absl::StrCat("SELECT ", kStanding,
+                                     ", record FROM records WHERE ?1 = '' OR record_id < ?1 "
+                                     "ORDER BY record_id DESC LIMIT ?2"));
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, before_id).Bind(1, int64_t{limit});
+  std::vector<StoredRecord> result;
+  while (true) {
+    const auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return result;
+    StoredRecord& stored = result.emplace_back();
+    stored.standing = ReadStanding(*statement);
+    if (!stored.record.ParseFromString(statement->Text(7))) return DamagedRow("record");
+  }
+}
+
+absl::StatusOr<StoredRecord> SelectRecord(Database* database, const std::string& record_id) {
+  auto statement = database->Prepare(
+      absl::StrCat("SELECT ", kStanding, ", record, intervals FROM records WHERE record_id = ?"));
+  if (!statement.ok()) return statement.status();
+  const auto row = statement->Bind(0, record_id).Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::NotFoundError(absl::StrCat("no record ", record_id));
+  StoredRecord stored{.record = {}, .standing = ReadStanding(*statement)};
+  // A concatenation of serialised messages is their merge.
+  if (!stored.record.ParseFromString(statement->Text(7) + statement->Text(8))) {
+    return DamagedRow(absl::StrCat("record ", record_id));
+  }
+  return stored;
+}
+
+absl::Status AuditFirstStates(Database* database) {
+  const auto released = database->QueryInt("SELECT count(*) FROM records WHERE state = 3");
+  if (!released.ok()) return released.status();
+  if (*released == 0) return absl::OkStatus();
+  return AppendAudit(database, {.at_unix_ns = absl::GetCurrentTimeNanos(),
+                                .event = "record_released",
+                                .detail = "public records stored before there were embargoes",
+                                .count = *released});
+}
+
+}  // namespace weir::control

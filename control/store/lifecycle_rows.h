@@ -1,0 +1,53 @@
+// The way of a record to the public: collected, embargoed, released, anonymised. Each function
+// runs inside the caller's transaction, and each transition writes its audit row there.
+#ifndef WEIR_CONTROL_STORE_LIFECYCLE_ROWS_H_
+#define WEIR_CONTROL_STORE_LIFECYCLE_ROWS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/store/release_clock.h"
+#include "control/store/sqlite.h"
+#include "control/store/store.h"
+
+namespace weir::control {
+
+// Where transitions come from.
+struct Moment {
+  ClockReading clocks;
+  int64_t audit_unix_ns = 0;  // What the audit row says.
+};
+
+// Advances the store's release clock and returns its time.
+absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading);
+
+// Puts a record that was just inserted on its way.
+absl::Status CollectRecord(Database* database, const ApprovedRecord& approved,
+                           const Moment& moment);
+
+// Does what is due, the longest due first, at most `limit`. Returns how many transitions.
+absl::StatusOr<int> RunDeadlineRows(Database* database, const Moment& moment, int limit);
+
+// `id`: of a record, or of a session for all of its records. NotFound; PermissionDenied: of a
+// class that is never released.
+absl::StatusOr<RecordChange> ReleaseRows(Database* database, const std::string& id,
+                                         const std::string& why, const Moment& moment);
+// Overwrites the client's address in the record and in its session.
+absl::StatusOr<RecordChange> AnonymiseRows(Database* database, const std::string& id,
+                                           const std::string& why, const Moment& moment);
+
+// Newest first.
+absl::StatusOr<std::vector<StoredRecord>> SelectRecords(Database* database, uint32_t limit,
+                                                        const std::string& before_id);
+// With its intervals.
+absl::StatusOr<StoredRecord> SelectRecord(Database* database, const std::string& record_id);
+
+// Version 5 of the store: records that were stored before there were states.
+absl::Status AuditFirstStates(Database* database);
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_STORE_LIFECYCLE_ROWS_H_
