@@ -92,7 +92,12 @@ std::string Describe(const policy::v1::DisclosureRule& rule) {
                       " of ", absl::StrJoin(rule.state(), "|"));
 }
 
+std::string Describe(const policy::v1::Recipient& recipient) {
+  return absl::StrCat(recipient.role(), ", for ", absl::StrJoin(recipient.purpose(), "|"));
+}
+
 const char* Effect(const policy::v1::DisclosureRule&) { return "allow"; }
+const char* Effect(const policy::v1::Recipient&) { return "allow"; }
 template <typename Rule>
 const char* Effect(const Rule& rule) {
   return Name(rule.effect());
@@ -177,6 +182,9 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
       PrintRules("export", (*policy)->proto().export_(), out);
       if (!(*policy)->proto().disclosure().empty()) {
         PrintRules("disclosure", (*policy)->proto().disclosure(), out);
+      }
+      if (!(*policy)->proto().recipient().empty()) {
+        PrintRules("recipient", (*policy)->proto().recipient(), out);
       }
       for (const std::string& warning : (*policy)->warnings()) err << warning << "\n";
       for (const std::string& finding : (*policy)->unserved()) err << finding << "\n";

@@ -1,6 +1,7 @@
 #include "control/admission/policy.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -116,6 +117,32 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
     verdict.release_class = record::v1::OPERATOR_ONLY;
   }
   return verdict;
+}
+
+absl::StatusOr<std::string> Policy::RecipientRole(std::string_view recipient,
+                                                  std::string_view purpose) const {
+  std::optional<std::string> role;
+  for (const auto& layer : layers_) {
+    const auto& all = layer->proto().recipient();
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& one) { return one.name() == recipient; });
+    if (found == all.end()) {
+      return absl::NotFoundError(absl::StrCat("recipient \"", std::string(recipient),
+                                              "\" is not declared in ", layer->path()));
+    }
+    const auto& purposes = found->purpose();
+    if (std::find(purposes.begin(), purposes.end(), purpose) == purposes.end()) {
+      return absl::NotFoundError(absl::StrCat("purpose \"", std::string(purpose),
+                                              "\" is not declared for recipient \"",
+                                              std::string(recipient), "\" in ", layer->path()));
+    }
+    if (role && *role != found->role()) {
+      return absl::NotFoundError(absl::StrCat("recipient \"", std::string(recipient),
+                                              "\" has another role in ", layer->path()));
+    }
+    role = found->role();
+  }
+  return *role;
 }
 
 bool Policy::HasDisclosure() const {

@@ -63,6 +63,11 @@ class Policy {
   // True if every layer that has disclosure rules lets the role read the field of a record in that
   // state; names as in DisclosureRule.
   bool Discloses(std::string_view role, std::string_view state, std::string_view field) const;
+  // The role of a recipient with this purpose, which every layer must declare alike. NotFound says
+  // what is not declared where.
+  absl::StatusOr<std::string> RecipientRole(std::string_view recipient,
+                                            std::string_view purpose) const;
+
   // Some layer has rules of its own.
   bool HasDisclosure() const;
 

@@ -25,6 +25,7 @@ using policy::v1::Match;
 
 constexpr char kCertificate[] = "certificate:";
 constexpr char kToken[] = "token:";
+constexpr char kResearcher[] = "researcher:";
 constexpr uint32_t kMaxEmbargoDays = 365;
 constexpr uint32_t kMaxAnonymiseDays = 36'500;
 
@@ -50,6 +51,8 @@ class Validator {
     for (int i = 0; i < policy_.admission_size(); ++i) CheckAdmission(i);
     for (int i = 0; i < policy_.export__size(); ++i) CheckExport(i);
     for (int i = 0; i < policy_.disclosure_size(); ++i) CheckDisclosure(i);
+    CheckNames(policy_.recipient(), "recipient");
+    for (int i = 0; i < policy_.recipient_size(); ++i) CheckRecipient(i);
     if (!faults_.empty()) return;  // What follows relies on rules that are sound by themselves.
     CheckHiddenAdmission();
     CheckHiddenExport();
@@ -57,6 +60,7 @@ class Validator {
     CheckServed(policy_.admission(), "admission");
     CheckServed(policy_.export_(), "export");
     CheckServed(policy_.disclosure(), "disclosure");
+    CheckServed(policy_.recipient(), "recipient");
   }
 
   std::vector<std::string> faults_;
@@ -244,6 +248,21 @@ class Validator {
     check("role", rule.role(), kRoleNames);
     check("state", rule.state(), kStateNames);
     check("field", rule.field(), kFieldNames);
+  }
+
+  void CheckRecipient(int i) {
+    const policy::v1::Recipient& recipient = policy_.recipient(i);
+    const std::string& role = recipient.role();
+    const bool researcher =
+        role.starts_with(kResearcher) && IsLabel(role.substr(sizeof(kResearcher) - 1));
+    if (role != "public" && role != "operator" && role != "partner" && !researcher) {
+      Fault("recipient", i, recipient.name(), "role: \"", role,
+            "\"; allowed: public, operator, partner, researcher:EXPERIMENT");
+    }
+    if (recipient.purpose().empty()) {
+      Fault("recipient", i, recipient.name(), "purpose: required: what the copies are for");
+    }
+    CheckLabels("recipient", i, recipient.name(), "purpose", recipient.purpose());
   }
 
   void CheckHiddenAdmission() {

@@ -179,6 +179,12 @@ grpc::ServerUnaryReactor* AdminService::AnonymiseRecord(grpc::CallbackServerCont
   return Finish(context, records_.Anonymise(*request, reply));
 }
 
+grpc::ServerUnaryReactor* AdminService::GetExportStatus(
+    grpc::CallbackServerContext* context, const delivery::v1::GetStatusRequest* request,
+    delivery::v1::Status* reply) {
+  return Finish(context, exporting_->Describe(*request, reply));
+}
+
 grpc::ServerUnaryReactor* AdminService::ReloadPolicy(grpc::CallbackServerContext* context,
                                                      const ms::ReloadPolicyRequest*,
                                                      ms::ReloadPolicyReply* reply) {

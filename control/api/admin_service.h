@@ -6,6 +6,7 @@
 
 #include "control/admission/admission.h"
 #include "control/admission/policy_reloader.h"
+#include "control/api/export_service.h"
 #include "control/api/record_view.h"
 #include "control/session/manager.h"
 #include "control/session/work_queue.h"
@@ -17,8 +18,12 @@ namespace weir::control {
 class AdminService final : public measurement::v1::Admin::CallbackService {
  public:
   AdminService(SessionManager* manager, Store* store, PolicyReloader* policy,
-               const Admission* admission)
-      : manager_(manager), store_(store), policy_(policy), records_(admission, store) {}
+               const Admission* admission, ExportService* exporting)
+      : manager_(manager),
+        store_(store),
+        policy_(policy),
+        exporting_(exporting),
+        records_(admission, store) {}
 
   grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
                                     const measurement::v1::GetNodeRequest* request,
@@ -44,6 +49,9 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* AnonymiseRecord(grpc::CallbackServerContext* context,
                                             const measurement::v1::AnonymiseRecordRequest* request,
                                             measurement::v1::ChangeRecordReply* reply) override;
+  grpc::ServerUnaryReactor* GetExportStatus(grpc::CallbackServerContext* context,
+                                            const delivery::v1::GetStatusRequest* request,
+                                            delivery::v1::Status* reply) override;
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const measurement::v1::ReloadPolicyRequest* request,
                                          measurement::v1::ReloadPolicyReply* reply) override;
@@ -71,6 +79,7 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   SessionManager* const manager_;
   Store* const store_;
   PolicyReloader* const policy_;
+  ExportService* const exporting_;
   // Answers a call that may wait for a remote server.
   template <typename Reply, typename Work>
   grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, Reply* reply,

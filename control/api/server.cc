@@ -1,8 +1,10 @@
 #include "control/api/server.h"
 
 #include <absl/strings/str_cat.h>
+#include <grp.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +16,7 @@
 
 #include "control/api/admin_service.h"
 #include "control/api/channel_arguments.h"
+#include "control/api/export_service.h"
 #include "control/api/measurement_service.h"
 #include "control/api/read_file.h"
 #include "control/config/config.h"
@@ -63,27 +66,56 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const confi
 }
 
 // gRPC replaces whatever socket it finds; one that answers belongs to another weir-control.
-absl::Status CheckAdminSocket(const std::string& path) {
+absl::Status CheckSocket(const std::string& field, const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat("admin_socket: '", path, "' is longer than ",
+    return absl::InvalidArgumentError(absl::StrCat(field, ": '", path, "' is longer than ",
                                                    sizeof(address.sun_path) - 1, " characters"));
   }
   struct stat info;
   if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
   if (!S_ISSOCK(info.st_mode)) {
     return absl::UnavailableError(
-        absl::StrCat("admin_socket: '", path, "' exists and is not a socket; remove it"));
+        absl::StrCat(field, ": '", path, "' exists and is not a socket; remove it"));
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   ipc::UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connect(probe.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    return absl::UnavailableError(absl::StrCat("admin_socket: '", path,
+    return absl::UnavailableError(absl::StrCat(field, ": '", path,
                                                "' is in use by a running weir-control; stop it or "
                                                "choose another path"));
   }
   return absl::OkStatus();
+}
+
+// Only this user and group may connect. weir-export is of another group, so that it cannot use the
+// admin socket: its socket is given to that group, if there is one and we are in it.
+constexpr char kExportGroup[] = "weir-export";
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> ListenUnix(const std::string& field,
+                                                         const std::string& path,
+                                                         grpc::Service* service) {
+  if (absl::Status status = CheckSocket(field, path); !status.ok()) return status;
+  grpc::ServerBuilder builder;
+  int bound = 0;
+  builder.AddListeningPort(absl::StrCat("unix:", path), grpc::InsecureServerCredentials(), &bound);
+  builder.RegisterService(service);
+  const mode_t before = umask(0117);  // 0660.
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  umask(before);
+  if (server == nullptr || bound == 0) {
+    return absl::UnavailableError(absl::StrCat(field, ": cannot listen on '", path,
+                                               "'; does its directory exist and may we write it?"));
+  }
+  return server;
+}
+
+void GiveToGroup(const std::string& path, const char* name) {
+  const group* found = getgrnam(name);
+  if (found != nullptr && chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
+    spdlog::warn("{}: cannot be given to the group {}: {}", path, name, std::strerror(errno));
+  }
 }
 
 }  // namespace
@@ -91,13 +123,18 @@ absl::Status CheckAdminSocket(const std::string& path) {
 struct ApiServer::Services {
   Services(SessionManager* manager, Store* store, PolicyReloader* policy,
            const Admission* admission)
-      : measurement(manager), admin(manager, store, policy, admission) {}
+      : measurement(manager),
+        exporting(admission, store),
+        admin(manager, store, policy, admission, &exporting) {}
 
   MeasurementService measurement;
+  ExportService exporting;
   AdminService admin;
   std::unique_ptr<grpc::Server> admin_server;
+  std::unique_ptr<grpc::Server> export_server;
   std::unique_ptr<grpc::Server> public_server;
   std::string admin_socket;
+  std::string export_socket;
 };
 
 absl::Status ApiServer::CheckTransport(const config::v1::Config& config, bool allow_plaintext) {
@@ -142,21 +179,15 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const config::v1::Co
     }
   }
 
-  if (absl::Status status = CheckAdminSocket(config.admin_socket()); !status.ok()) return status;
-  grpc::ServerBuilder builder;
-  int bound = 0;
-  builder.AddListeningPort(absl::StrCat("unix:", config.admin_socket()),
-                           grpc::InsecureServerCredentials(), &bound);
-  builder.RegisterService(&services.admin);
-  const mode_t before = umask(0117);  // 0660: its owner and group are the node's admins.
-  services.admin_server = builder.BuildAndStart();
-  umask(before);
-  if (services.admin_server == nullptr || bound == 0) {
-    return absl::UnavailableError(absl::StrCat("admin_socket: cannot listen on '",
-                                               config.admin_socket(),
-                                               "'; does its directory exist and may we write it?"));
-  }
+  auto admin = ListenUnix("admin_socket", config.admin_socket(), &services.admin);
+  if (!admin.ok()) return admin.status();
+  services.admin_server = *std::move(admin);
   services.admin_socket = config.admin_socket();
+  auto exporting = ListenUnix("export_socket", config.export_socket(), &services.exporting);
+  if (!exporting.ok()) return exporting.status();
+  services.export_server = *std::move(exporting);
+  services.export_socket = config.export_socket();
+  GiveToGroup(services.export_socket, kExportGroup);
   return api;
 }
 
@@ -164,6 +195,7 @@ void ApiServer::Shutdown() {
   const auto deadline = std::chrono::system_clock::now() + std::chrono::milliseconds(500);
   if (services_->public_server != nullptr) services_->public_server->Shutdown(deadline);
   if (services_->admin_server != nullptr) services_->admin_server->Shutdown(deadline);
+  if (services_->export_server != nullptr) services_->export_server->Shutdown(deadline);
 }
 
 ApiServer::~ApiServer() {
@@ -171,6 +203,8 @@ ApiServer::~ApiServer() {
   Shutdown();
   services_->public_server.reset();
   services_->admin_server.reset();
+  services_->export_server.reset();
+  if (!services_->export_socket.empty()) unlink(services_->export_socket.c_str());
   if (!services_->admin_socket.empty()) unlink(services_->admin_socket.c_str());
 }
 

@@ -8,6 +8,7 @@
 #include "control/cli/bench_command.h"
 #include "control/cli/calibrate_command.h"
 #include "control/cli/completion.h"
+#include "control/cli/export_commands.h"
 #include "control/cli/lookup_command.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/records_commands.h"
@@ -333,6 +334,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   SessionsOptions sessions;
   RecordsOptions records;
   AuditOptions audit;
+  ExportOptions exporting;
   RecordOptions record_options;
   std::string shell, audit_head;
   std::vector<std::string> files;
@@ -458,6 +460,17 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
              "the last good policy in force and is shown; exit code 2. SIGHUP does the same.",
              [&] { return ReloadPolicy(context); });
 
+  group = parser.Add(root, "export", "See what was delivered, and to whom",
+                     "Examples:\n  weir export status\n  weir export dead --json");
+  parser.Add(group, "status", "Show each destination of weir-export and how far it is",
+             "BEHIND counts changes of records that it has not been shown yet; 0: it has all it\n"
+             "may have.",
+             [&] { return ShowExportStatus(context, exporting); });
+  command = parser.Add(group, "dead", "List what a destination will never take, newest first",
+                       "These records stay in the store; the reason says what was wrong.",
+                       [&] { return ListDeadLetters(context, exporting); });
+  command->add_option("--limit", exporting.limit, "At most this many; default 100")->type_name("N");
+
   group = parser.Add(root, "audit", "Look at the audit log, and verify it",
                      "Examples:\n  weir audit list --event rejected --trace\n"
                      "  weir audit verify --head 1234:9f86d081884c7d65...");
@@ -468,7 +481,8 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
       "Events: session_begun, session_finished, rejected, policy_applied,\n"
       "policy_unchanged, policy_kept, record_embargoed, record_released,\n"
       "record_anonymised, record_address_erased, address_read (of an unreleased record),\n"
-      "records_withheld.",
+      "records_withheld, delivered,\n"
+      "erasure_delivered, delivery_refused.",
       [&] { return ListAudit(context, audit); });
   command->add_option("--limit", audit.limit, "At most this many; default 100")->type_name("N");
   command->add_option("--before", audit.before_id, "Only entries older than this one")

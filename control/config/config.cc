@@ -130,6 +130,14 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
                                     config->mutable_dataplane_socket()));
   WEIR_RETURN_IF_ERROR(
       check.Socket("admin_socket", kDefaultAdminSocket, config->mutable_admin_socket()));
+  // Beside the admin socket, wherever that is.
+  const std::string beside =
+      (std::filesystem::path(config->admin_socket()).parent_path() / "export.sock").string();
+  WEIR_RETURN_IF_ERROR(
+      check.Socket("export_socket", beside.c_str(), config->mutable_export_socket()));
+  if (config->export_socket() == config->admin_socket()) {
+    return check.Fail("export_socket", "must not be the admin socket");
+  }
   if (config->store_max_bytes() == 0) config->set_store_max_bytes(kDefaultStoreMaxBytes);
   if (config->max_sessions() == 0) config->set_max_sessions(kDefaultMaxSessions);
 

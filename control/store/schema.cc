@@ -160,6 +160,24 @@ CREATE TABLE lifecycle (                  -- One row.
   down_time_open INTEGER NOT NULL
 ) STRICT;
 INSERT INTO lifecycle SELECT 1, coalesce(max(change), 0), 0, 0, '', 0, 0, 0 FROM records;
+)sql",
+                                                             R"sql(
+CREATE TABLE destinations (
+  destination    TEXT PRIMARY KEY,
+  terms          TEXT NOT NULL,           -- What decides which records may go there.
+  settled_change INTEGER NOT NULL         -- Nothing up to this one is left to be delivered.
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deliveries (                 -- What is settled; delivery never deletes.
+  destination TEXT NOT NULL,
+  record_id   TEXT NOT NULL REFERENCES records ON DELETE CASCADE,
+  kind        INTEGER NOT NULL,           -- 0 the record, 1 the erasure of its address.
+  version     INTEGER NOT NULL,           -- The record's change that was delivered; -1: refused.
+  at_unix_ns  INTEGER NOT NULL,
+  reason      TEXT NOT NULL,              -- Of a refusal.
+  PRIMARY KEY (destination, record_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_dead ON deliveries (at_unix_ns) WHERE version < 0;
 )sql"};
 
 // What SQL alone cannot do for a version, after its script.

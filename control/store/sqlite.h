@@ -30,6 +30,9 @@ class Statement {
   void Reset();
 
   int64_t Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  bool IsNull(int column) const {
+    return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+  }
   std::string Text(int column) const;  // Of a TEXT or BLOB; NULL is empty.
 
  private:

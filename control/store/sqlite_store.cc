@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
+#include "control/store/delivery_rows.h"
 #include "control/store/flow_rows.h"
 #include "control/store/lifecycle_rows.h"
 #include "control/store/rejection_tally.h"
@@ -144,7 +145,7 @@ class SqliteStore final : public Store {
   }
 
   absl::StatusOr<int> RunDeadlines() override {
-    constexpr int kBatch = 500;  // Others' commits must not wait for a mass release.
+    constexpr int kBatch = 100;  // Others' commits must not wait for a mass release.
     int done = 0;
     while (true) {
       auto rows = Change<int>(
@@ -232,6 +233,53 @@ class SqliteStore final : public Store {
   absl::StatusOr<StoredRecord> FindRecord(const std::string& record_id) override {
     const std::lock_guard lock(read_mutex_);
     return SelectRecord(&reading_, record_id);
+  }
+
+  absl::StatusOr<Pulled> PullDeliveries(
+      const std::string& destination, const std::string& terms, uint32_t limit,
+      const std::function<bool(const StoredRecord&)>& may_go) override {
+    absl::StatusOr<int64_t> settled = int64_t{0};
+    absl::StatusOr<Pulled> pulled = Pulled{};
+    {
+      const std::lock_guard lock(read_mutex_);
+      settled = SelectProgress(&reading_, destination, terms);
+      if (!settled.ok()) return settled.status();
+      pulled = SelectPending(&reading_, destination, *settled, limit, may_go);
+    }
+    // Only what need not be looked at again: if it is lost, it is looked at again.
+    if (pulled.ok() && pulled->settled_change != *settled) {
+      writer_.Post({.apply = [destination, terms, change = pulled->settled_change](Database* db) {
+        return SaveProgress(db, destination, terms, change);
+      }});
+    }
+    return pulled;
+  }
+
+  absl::Status SettleDeliveries(const std::string& destination,
+                                const std::vector<Delivery>& deliveries,
+                                const std::string& audit_detail) override {
+    return writer_.Run({.apply =
+                            [&, now = Now()](Database* db) {
+                              return SettleRows(db, destination, deliveries, audit_detail, now);
+                            },
+                        .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectDeliveryCounts(&reading_);
+  }
+
+  absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(uint32_t limit) override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectDeadLetters(&reading_, limit);
+  }
+
+  absl::StatusOr<AuditHead> CurrentAuditHead() override {
+    const std::lock_guard lock(read_mutex_);
+    const auto head = SelectAuditHead(&reading_);
+    if (!head.ok()) return head.status();
+    return head->value_or(AuditHead{});
   }
 
   uint64_t RecordCount() const override {

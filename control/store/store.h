@@ -129,6 +129,39 @@ struct RecordChange {
   std::vector<RecordStanding> unchanged = {};  // Were so before.
 };
 
+// What a destination has settled, one way or the other.
+struct Delivery {
+  std::string record_id = {};
+  int64_t version = 0;     // Of the record as it has it; 0: not known.
+  bool tombstone = false;  // The erasure of the client's address, not the record.
+  bool refused = false;    // It will never take it: a dead letter.
+  std::string reason = {};
+};
+
+struct PendingDelivery {
+  StoredRecord stored;
+  int64_t version = 0;
+  bool tombstone = false;
+};
+
+struct Pulled {
+  std::vector<PendingDelivery> items = {};
+  int64_t settled_change = 0;  // Nothing up to this change is left.
+};
+
+struct DeliveryCounts {
+  std::string destination = {};
+  int64_t records = 0, tombstones = 0, dead = 0;
+  int64_t behind = 0;  // Changes after the last that is settled with all before it.
+};
+
+struct DeadLetter {
+  std::string destination = {}, record_id = {};
+  bool tombstone = false;
+  int64_t at_unix_ns = 0;
+  std::string reason = {};
+};
+
 // One row of the audit log.
 struct AuditRow {
   int64_t id = 0;  // From 1, without a gap.
@@ -244,6 +277,21 @@ class Store {
     if (!found.ok()) return found.status();
     return std::move(found->record);
   }
+
+  // The oldest changes the destination has not settled. `terms` names all that decides which may
+  // go there; `may_go` is what it decides. Tombstones go to whoever has the record as it was.
+  virtual absl::StatusOr<Pulled> PullDeliveries(
+      const std::string& destination, const std::string& terms, uint32_t limit,
+      const std::function<bool(const StoredRecord&)>& may_go) = 0;
+  // Durable, all or nothing, with one audit row for each kind. Idempotent. NotFound: no such
+  // record.
+  virtual absl::Status SettleDeliveries(const std::string& destination,
+                                        const std::vector<Delivery>& deliveries,
+                                        const std::string& audit_detail) = 0;
+  virtual absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() = 0;
+  virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(uint32_t limit) = 0;
+  // Id 0: the log is empty.
+  virtual absl::StatusOr<AuditHead> CurrentAuditHead() = 0;
 
   virtual uint64_t RecordCount() const = 0;  // From memory.
   virtual uint64_t SizeBytes() const = 0;

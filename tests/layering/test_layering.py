@@ -13,7 +13,7 @@ from sources import BUILD, ROOT, sources
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
 # What quoted includes may begin with. Contracts are named relative to proto/.
-CONTRACTS = ("shm/", "wire/", "ipc/", "record/v1/", "config/v1/", "policy/v1/", "measurement/v1/", "dataplane/v1/")
+CONTRACTS = ("shm/", "wire/", "ipc/", "record/v1/", "config/v1/", "policy/v1/", "measurement/v1/", "export/v1/", "dataplane/v1/")
 LITE_CONTRACTS = ("shm/", "wire/", "ipc/", "dataplane/v1/")
 # Abseil, which control alone uses, is included with quotes, as its own documentation does.
 FOREIGN = ("absl/",)
@@ -102,7 +102,7 @@ def test_no_server_library_in_the_dataplane_and_no_dpdk_in_control():
 
 def test_includes_are_paths_from_the_root_or_from_proto():
     """Nothing relative, nothing that is not there."""
-    generated = re.compile(r"^(record|config|policy|measurement|dataplane)/v1/\w+\.(grpc\.)?pb\.h$")
+    generated = re.compile(r"^(record|config|policy|measurement|export|dataplane)/v1/\w+\.(grpc\.)?pb\.h$")
     assert not [
         f'{path}: "{name}"'
         for path in CPP

@@ -367,6 +367,30 @@ TEST_F(CliTest, RecordsOnTheirWayToThePublic) {
   EXPECT_TRUE(OutHas("018f-down  now embargoed until 2027-01-31, address erased")) << out_.str();
 }
 
+TEST_F(CliTest, ExportStatusAndDeadLetters) {
+  EXPECT_EQ(Run({"export", "status"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("is weir-export running?")) << out_.str();
+  EXPECT_EQ(Run({"export", "dead"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "no dead letters\n");
+  auto* one = admin_.exported.add_destinations();
+  one->mutable_destination()->set_name("mlab");
+  one->mutable_destination()->set_recipient("public-archive");
+  one->set_delivered(12'345);
+  one->set_trouble("no space left");
+  auto* letter = admin_.exported.add_dead_letters();
+  letter->set_record_id("018f-up");
+  letter->set_reason("raw.result: no");
+  EXPECT_EQ(Run({"export", "status"}), ExitCode::kOk);
+  EXPECT_TRUE(OutHas("mlab") && OutHas("public-archive") && OutHas("12,345") &&
+              OutHas("trouble: no space left"))
+      << out_.str();
+  EXPECT_EQ(Run({"export", "dead", "--limit", "7"}), ExitCode::kOk);
+  EXPECT_EQ(admin_.export_request.dead_letters(), 7u);
+  EXPECT_TRUE(OutHas("018f-up") && OutHas("raw.result: no")) << out_.str();
+  EXPECT_EQ(Run({"export", "status", "--json"}), ExitCode::kOk);
+  EXPECT_EQ(ParseJson(out_.str()).fields().count("dead_letters"), 1u);
+}
+
 TEST_F(CliTest, RecordsAndSessions) {
   EXPECT_EQ(Run({"records", "list"}), ExitCode::kOk);
   EXPECT_EQ(out_.str(), "no records\n");

@@ -56,6 +56,8 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ReleaseRecordRequest release_request;
   measurement::v1::AnonymiseRecordRequest anonymise_request;
   measurement::v1::ChangeRecordReply change;
+  delivery::v1::GetStatusRequest export_request;
+  delivery::v1::Status exported;
   std::atomic<bool> hanging{false};
   std::atomic<bool> cancelled{false};
 
@@ -124,6 +126,12 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "no record " + request->record_id());
   }
 
+  grpc::Status GetExportStatus(grpc::ServerContext*, const delivery::v1::GetStatusRequest* request,
+                               delivery::v1::Status* reply) override {
+    export_request = *request;
+    *reply = exported;
+    return grpc::Status::OK;
+  }
   grpc::Status ReleaseRecord(grpc::ServerContext*,
                              const measurement::v1::ReleaseRecordRequest* request,
                              measurement::v1::ChangeRecordReply* reply) override {

@@ -236,6 +236,7 @@ TEST_P(ProfilesTest, EveryRuleQuotesTheFoundingPage) {
   check(proto.admission());
   check(proto.export_());
   check(proto.disclosure());
+  check(proto.recipient());
 }
 
 INSTANTIATE_TEST_SUITE_P(Shipped, ProfilesTest,

@@ -10,7 +10,7 @@ namespace {
 
 // The longest test there is, with figures of a 100 Gbit/s link: its last message must arrive.
 TEST(MessageSize, ADayOfBothDirectionsFits) {
-  constexpr uint64_t kSecondNs = 1'000'000'000;
+  constexpr uint64_t kIntervalNs = 1'000'000'000;
   constexpr uint32_t kSeconds = 24 * 60 * 60;
   measurement::v1::RunReply reply;
   measurement::v1::Completed& completed = *reply.mutable_completed();
@@ -21,8 +21,8 @@ TEST(MessageSize, ADayOfBothDirectionsFits) {
     for (uint32_t i = 0; i < kSeconds; ++i) {
       record::v1::Interval& interval = *result.add_intervals();
       interval.set_index(i);
-      interval.set_start_ns(i * kSecondNs);
-      interval.set_length_ns(kSecondNs);
+      interval.set_start_ns(i * kIntervalNs);
+      interval.set_length_ns(kIntervalNs);
       for (const auto set :
            {&record::v1::Interval::set_sent, &record::v1::Interval::set_received,
             &record::v1::Interval::set_lost, &record::v1::Interval::set_reordered,

@@ -1,0 +1,42 @@
+// Where records are delivered to.
+#ifndef WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
+#define WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "export/v1/export.pb.h"
+
+namespace weir::control {
+
+struct Outcome {
+  bool refused = false;     // It can never be delivered: a dead letter.
+  int64_t version = 0;      // Of what the destination has now; 0 if only it knows.
+  std::string reason = {};  // Of a refusal; never an address.
+};
+
+// Used by one thread. Whatever fails, and wherever the process is killed: an item that is given
+// again is not delivered twice.
+class Engine {
+ public:
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  virtual ~Engine() = default;
+
+  virtual const char* name() const = 0;
+  // Called until it succeeds, and again after Deliver failed. Says what to do about it.
+  virtual absl::Status Open() = 0;
+  // Durable: an outcome for each item, in order. A failure is of the destination as a whole;
+  // the same items will be given again.
+  virtual absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) = 0;
+  // weir-control knows the outcomes of the last batch, durably.
+  virtual void Settled() = 0;
+};
+
+}  // namespace weir::control
+
+#endif  // WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_

@@ -1,0 +1,172 @@
+#include "control/store/delivery_rows.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "control/store/audit_log.h"
+
+namespace weir::control {
+namespace {
+
+// Rows looked at in one pull, most of which may be none of the destination's business.
+constexpr int64_t kMaxScanned = 2'000;
+
+enum Column {
+  kChange,
+  kErased,
+  kState,
+  kSession,
+  kClass,
+  kRecordId,
+  kRecordBlob,
+  kIntervalsBlob,
+  kHeldVersion,  // NULL: not settled; 0 to n: has it; below 0: will never take it.
+  kTombstone,
+};
+
+}  // namespace
+
+absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
+                                     int64_t after_change, uint32_t limit,
+                                     const std::function<bool(const StoredRecord&)>& may_go) {
+  auto statement = database->Prepare(
+      "SELECT r.change, r.erased, r.state, r.session_id, r.release_class, r.record_id, r.record, "
+      "r.intervals, d.version, t.version FROM records r "
+      "LEFT JOIN deliveries d ON d.destination = ?1 AND d.record_id = r.record_id AND d.kind = 0 "
+      "LEFT JOIN deliveries t ON t.destination = ?1 AND t.record_id = r.record_id AND t.kind = 1 "
+      "WHERE r.change > ?2 ORDER BY r.change LIMIT ?3");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, destination).Bind(1, after_change).Bind(2, kMaxScanned);
+  Pulled pulled{.settled_change = after_change};
+  bool all_settled = true;
+  while (pulled.items.size() < limit) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    StoredRecord stored;
+    stored.standing = {
+        .record_id = statement->Text(kRecordId),
+        .state = static_cast<record::v1::ReleaseState>(statement->Int(kState)),
+        .erased = statement->Int(kErased) != 0,
+        .session_id = statement->Text(kSession),
+        .release_class = static_cast<record::v1::ReleaseClass>(statement->Int(kClass))};
+    const bool settled = !statement->IsNull(kHeldVersion);
+    const int64_t held = statement->Int(kHeldVersion);
+    const bool tombstone =
+        settled && held >= 0 && held < statement->Int(kErased) && statement->IsNull(kTombstone);
+    // A concatenation of serialised messages is their merge.
+    if (!stored.record.ParseFromString(statement->Text(kRecordBlob) +
+                                       statement->Text(kIntervalsBlob))) {
+      return absl::DataLossError(
+          absl::StrCat("the store holds a damaged ", stored.standing.record_id));
+    }
+    const int64_t change = statement->Int(kChange);
+    if (tombstone || (!settled && may_go(stored))) {
+      all_settled = false;
+      pulled.items.push_back(
+          {.stored = std::move(stored), .version = change, .tombstone = tombstone});
+    } else if (all_settled) {
+      pulled.settled_change = change;
+    }
+  }
+  return pulled;
+}
+
+absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& destination,
+                                       const std::string& terms) {
+  auto statement = database->Prepare(
+      "SELECT settled_change FROM destinations WHERE destination = ? AND terms = ?");
+  if (!statement.ok()) return statement.status();
+  const auto found = statement->Bind(0, destination).Bind(1, terms).Step();
+  if (!found.ok()) return found.status();
+  return *found ? statement->Int(0) : 0;
+}
+
+absl::Status SaveProgress(Database* database, const std::string& destination,
+                          const std::string& terms, int64_t settled_change) {
+  auto statement = database->Prepare(
+      "INSERT INTO destinations (destination, terms, settled_change) VALUES (?, ?, ?) "
+      "ON CONFLICT DO UPDATE SET terms = excluded.terms, settled_change = "
+      "excluded.settled_change");
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, destination).Bind(1, terms).Bind(2, settled_change).Run();
+}
+
+absl::Status SettleRows(Database* database, const std::string& destination,
+                        const std::vector<Delivery>& deliveries, const std::string& audit_detail,
+                        const Moment& moment) {
+  auto known = database->Prepare("SELECT 1 FROM records WHERE record_id = ?");
+  if (!known.ok()) return known.status();
+  auto insert = database->Prepare(
+      "INSERT INTO deliveries (destination, record_id, kind, version, at_unix_ns, reason) "
+      "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  if (!insert.ok()) return insert.status();
+  int64_t counts[4] = {};  // Records, tombstones; refused likewise.
+  for (const Delivery& delivery : deliveries) {
+    const auto found = known->Bind(0, delivery.record_id).Step();
+    known->Reset();
+    if (!found.ok()) return found.status();
+    if (!*found) return absl::NotFoundError(absl::StrCat("no record ", delivery.record_id));
+    absl::Status status = insert->Bind(0, destination)
+                              .Bind(1, delivery.record_id)
+                              .Bind(2, int64_t{delivery.tombstone})
+                              .Bind(3, delivery.refused ? -1 : delivery.version)
+                              .Bind(4, moment.audit_unix_ns)
+                              .Bind(5, delivery.reason)
+                              .Run();
+    if (!status.ok()) return status;
+    counts[delivery.tombstone + 2 * delivery.refused] += database->Changes();
+  }
+  constexpr const char* kEvents[] = {"delivered", "erasure_delivered", "delivery_refused",
+                                     "erasure_refused"};
+  for (int i = 0; i < 4; ++i) {
+    if (counts[i] == 0) continue;
+    absl::Status status = AppendAudit(database, {.at_unix_ns = moment.audit_unix_ns,
+                                                 .event = kEvents[i],
+                                                 .detail = audit_detail,
+                                                 .count = counts[i]});
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<DeliveryCounts>> SelectDeliveryCounts(Database* database) {
+  auto statement = database->Prepare(
+      "SELECT d.destination, sum(v.kind = 0 AND v.version >= 0), "
+      "sum(v.kind = 1 AND v.version >= 0), sum(v.version < 0), "
+      "(SELECT last_change FROM lifecycle) - d.settled_change FROM destinations d "
+      "LEFT JOIN deliveries v ON v.destination = d.destination GROUP BY d.destination");
+  if (!statement.ok()) return statement.status();
+  std::vector<DeliveryCounts> counts;
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return counts;
+    counts.push_back({.destination = statement->Text(0),
+                      .records = statement->Int(1),
+                      .tombstones = statement->Int(2),
+                      .dead = statement->Int(3),
+                      .behind = statement->Int(4)});
+  }
+}
+
+absl::StatusOr<std::vector<DeadLetter>> SelectDeadLetters(Database* database, uint32_t limit) {
+  auto statement = database->Prepare(
+      "SELECT destination, record_id, kind, at_unix_ns, reason FROM deliveries "
+      "WHERE version < 0 ORDER BY at_unix_ns DESC, record_id LIMIT ?");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, int64_t{limit});
+  std::vector<DeadLetter> letters;
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return letters;
+    letters.push_back({.destination = statement->Text(0),
+                       .record_id = statement->Text(1),
+                       .tombstone = statement->Int(2) != 0,
+                       .at_unix_ns = statement->Int(3),
+                       .reason = statement->Text(4)});
+  }
+}
+
+}  // namespace weir::control
