@@ -130,9 +130,11 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
                                     config->mutable_dataplane_socket()));
   WEIR_RETURN_IF_ERROR(
       check.Socket("admin_socket", kDefaultAdminSocket, config->mutable_admin_socket()));
-  // Beside the admin socket, wherever that is.
-  const std::string beside =
-      (std::filesystem::path(config->admin_socket()).parent_path() / "export.sock").string();
+  // Beside the admin socket, and another one for each: several nodes may share a directory.
+  const std::filesystem::path admin(config->admin_socket());
+  const std::string beside = admin.filename() == "admin.sock"
+                                 ? (admin.parent_path() / "export.sock").string()
+                                 : config->admin_socket() + ".export";
   WEIR_RETURN_IF_ERROR(
       check.Socket("export_socket", beside.c_str(), config->mutable_export_socket()));
   if (config->export_socket() == config->admin_socket()) {
