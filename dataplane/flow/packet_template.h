@@ -85,9 +85,11 @@ static_assert(sizeof(PacketTemplate) == 128);
 // Writes what differs from packet to packet, with the checksum complement.
 inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time) {
   auto* packet = reinterpret_cast<wire::TestPacket*>(payload);
-  packet->sequence = sequence;
-  packet->send_time = send_time;
-  packet->complement = wire::ChecksumComplement(packet->sequence.raw(), packet->send_time.raw());
+  // Sequence and time lie side by side: one store.
+  const uint64_t raw = wire::ByteSwap(uint64_t{sequence} << 32 | send_time);
+  std::memcpy(payload + offsetof(wire::TestPacket, sequence), &raw, sizeof(raw));
+  packet->complement =
+      wire::ChecksumComplement(static_cast<uint32_t>(raw), static_cast<uint32_t>(raw >> 32));
 }
 
 }  // namespace weir::dataplane

@@ -84,6 +84,7 @@ class TxBurst {
     mbufs_[count_++] = mbuf;
   }
   // What is in it was added by AppendOne, if anything is; or by Append.
+  bool has_room_for_one() const { return count_ < kTxSaturatedBurst; }
   bool has_ones() const { return count_ != 0 && segment_count_ == 0; }
   bool has_segments() const { return segment_count_ != 0; }
 
@@ -114,14 +115,14 @@ class TxBurst {
   uint32_t kept_count_ = 0;
   uint64_t refused_ = 0;
   rte_mbuf* kept_[kTxSaturatedBurst];
-  rte_mbuf* mbufs_[kTxBurst];
+  rte_mbuf* mbufs_[kTxSaturatedBurst];
   PlannedPacket planned_[kTxBurst];
   TxSegment segments_[kTxBurst];
   struct One {
     TxFlow* flow;
     uint64_t last_ns;
   };
-  One ones_[kTxBurst];
+  One ones_[kTxSaturatedBurst];
 };
 
 }  // namespace weir::dataplane

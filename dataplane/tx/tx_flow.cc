@@ -135,7 +135,7 @@ uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLi
       now_ns = clock.ToNs(now);
     }
     if (ones) {
-      if (burst->room() == 0 || burst->has_segments()) sent += burst->Flush();
+      if (!burst->has_room_for_one() || burst->has_segments()) sent += burst->Flush();
       if (flows[i]->SendOne(burst, now, now_ns)) continue;
     }
     sent += flows[i]->Send(burst, clock, now);
