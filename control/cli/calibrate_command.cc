@@ -3,17 +3,16 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/cli/bench_call.h"
 #include "control/cli/bench_request.h"
 #include "control/cli/json.h"
 #include "control/cli/private_pair.h"
-#include "control/cli/test_stream.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
@@ -21,52 +20,11 @@ namespace {
 
 using measurement::v1::Calibration;
 using measurement::v1::CalibrationPoint;
-using measurement::v1::RunTestUpdate;
+using measurement::v1::TestResult;
 using record::v1::DirectionResult;
 
 constexpr uint32_t kFrames[] = {64, 1518};
 constexpr char kAddress[] = ",ip4=198.18.0.1/24,bench=on";  // RFC 2544's own network.
-
-// One end of a run in a private pair.
-class PairRun {
- public:
-  PairRun(AdminStub* admin, Interrupt* interrupt) : admin_(admin), interrupt_(interrupt) {}
-
-  // Blocks until the run is over. `on_waiting` is called when a sink is ready.
-  template <typename OnWaiting>
-  std::variant<DirectionResult, Failure> Run(BenchEnd end,
-                                             const measurement::v1::BenchRequest& request,
-                                             OnWaiting on_waiting) {
-    const auto reader = end == BenchEnd::kGenerate ? admin_->Generate(&call_, request)
-                                                   : admin_->Sink(&call_, request);
-    std::variant<DirectionResult, Failure> outcome =
-        Failure{ExitCode::kLocal, "the private dataplane gave no result"};
-    RunTestUpdate update;
-    while (reader->Read(&update)) {
-      if (update.progress().state() == "waiting") on_waiting();
-      if (update.has_failure()) outcome = Failure{ExitCode::kLocal, update.failure().message()};
-      if (update.has_rejection()) outcome = Failure{ExitCode::kLocal, update.rejection().message()};
-      if (!update.has_result()) continue;
-      if (update.result().outcome() == record::v1::COMPLETED) {
-        outcome = update.result().results(0);
-      } else {
-        outcome = Failure{ExitCode::kLocal,
-                          absl::StrCat("a run ended early: ", update.result().end_reason())};
-      }
-    }
-    const grpc::Status status = reader->Finish();
-    if (interrupt_->requested()) return Failure{ExitCode::kAborted, "interrupted"};
-    if (!status.ok()) return ExplainStatus(status, "a run broke off");
-    return outcome;
-  }
-
-  void Cancel() { call_.TryCancel(); }
-
- private:
-  AdminStub* const admin_;
-  Interrupt* const interrupt_;
-  grpc::ClientContext call_;
-};
 
 double PacketsPerSecond(const DirectionResult& result, uint32_t frame_bytes) {
   return result.achieved_ethernet_bps() / 8 / frame_bytes;
@@ -120,45 +78,34 @@ class Calibrator {
     return (*trials)[0].request;
   }
 
-  std::variant<DirectionResult, Failure> RunGenerator(uint32_t frame) {
-    auto request = Request(BenchEnd::kGenerate, frame);
-    if (auto* failure = std::get_if<Failure>(&request)) return *failure;
-    PairRun run(admin_.get(), &context_.interrupt);
-    context_.interrupt.OnRequest([&run] { run.Cancel(); });
-    auto outcome =
-        run.Run(BenchEnd::kGenerate, std::get<measurement::v1::BenchRequest>(request), [] {});
-    context_.interrupt.Clear();
-    return outcome;
-  }
-
   std::optional<Failure> Generate(CalibrationPoint* point) {
-    const auto outcome = RunGenerator(point->frame_bytes());
+    auto request = Request(BenchEnd::kGenerate, point->frame_bytes());
+    if (auto* failure = std::get_if<Failure>(&request)) return *failure;
+    BenchCall run(admin_.get());
+    context_.interrupt.OnRequest([&run] { run.Cancel(); });
+    const auto outcome =
+        NeedResult(run.Run(BenchEnd::kGenerate, std::get<measurement::v1::BenchRequest>(request),
+                           [](const auto& progress) { (void)progress; }));
+    context_.interrupt.Clear();
     if (const auto* failure = std::get_if<Failure>(&outcome)) return *failure;
     point->set_generate_pps(
-        PacketsPerSecond(std::get<DirectionResult>(outcome), point->frame_bytes()));
+        PacketsPerSecond(std::get<TestResult>(outcome).results(0), point->frame_bytes()));
     return std::nullopt;
   }
 
   // One worker sends and receives: what it sinks by itself is what is left of its time.
   std::optional<Failure> Loop(CalibrationPoint* point) {
-    auto request = Request(BenchEnd::kSink, point->frame_bytes());
-    if (auto* failure = std::get_if<Failure>(&request)) return *failure;
-    PairRun sink(admin_.get(), &context_.interrupt);
-    std::variant<DirectionResult, Failure> generated =
-        Failure{ExitCode::kLocal, "the sink was never ready"};
-    std::thread generator;
-    const auto sunk =
-        sink.Run(BenchEnd::kSink, std::get<measurement::v1::BenchRequest>(request), [&] {
-          if (generator.joinable()) return;
-          generator = std::thread([&] {
-            generated = RunGenerator(point->frame_bytes());
-            if (std::holds_alternative<Failure>(generated)) sink.Cancel();
-          });
-        });
-    if (generator.joinable()) generator.join();
-    if (const auto* failure = std::get_if<Failure>(&generated)) return *failure;
+    auto sink = Request(BenchEnd::kSink, point->frame_bytes());
+    if (auto* failure = std::get_if<Failure>(&sink)) return *failure;
+    auto generator = Request(BenchEnd::kGenerate, point->frame_bytes());
+    if (auto* failure = std::get_if<Failure>(&generator)) return *failure;
+    BenchPairOutcome both = RunBenchPair(admin_.get(), &context_.interrupt,
+                                         std::get<measurement::v1::BenchRequest>(sink),
+                                         std::get<measurement::v1::BenchRequest>(generator),
+                                         [](const auto& progress) { (void)progress; });
+    const auto sunk = NeedResult(both.failed() != nullptr ? *both.failed() : both.sunk);
     if (const auto* failure = std::get_if<Failure>(&sunk)) return *failure;
-    const auto& result = std::get<DirectionResult>(sunk);
+    const DirectionResult& result = std::get<TestResult>(sunk).results(0);
     if (result.lost() != 0 || result.received() != result.sent()) {
       return Failure{ExitCode::kLocal,
                      absl::StrCat("the ring lost ", result.lost(), " of ", result.sent(),

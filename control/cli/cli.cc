@@ -12,6 +12,7 @@
 #include "control/cli/lookup_command.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/records_commands.h"
+#include "control/cli/rfc2544/rfc2544_command.h"
 #include "control/cli/test_command.h"
 #include "control/cli/top_command.h"
 
@@ -70,6 +71,27 @@ constexpr char kLookupHelp[] =
     "  weir lookup 198.51.100.7:40001 192.0.2.1:50000 2026-11-25T12:00:03Z --server "
     "lab.example.net\n"
     "  weir lookup '[2001:db8::7]:40001' '[2001:db8::1]:50000' now\n"
+    "\n";
+
+constexpr char kRfc2544Help[] =
+    "Benchmarks a device under test (DUT) between two ports of the local node, as RFC 2544 says:\n"
+    "for each frame size throughput, latency, frame loss rate and back-to-back frames. Needs what\n"
+    "`weir generate` needs, on both ports. Loss is what the receiving port counted of what was\n"
+    "sent; every trial is recorded. The RFC's own times make a run of all sizes take a day: the\n"
+    "estimate is shown first, and what was shortened is noted in the report.\n"
+    "\n"
+    "The state is written after every trial. Ctrl-C (or a crash) leaves a file that --resume\n"
+    "continues, with the parameters it was begun with.\n"
+    "\n"
+    "Examples:\n"
+    "  weir rfc2544 --out left --in right --html report.html\n"
+    "  weir rfc2544 --out left --in right --tests throughput --frame 64,1518 --trial 10s\n"
+    "  weir rfc2544 --out left --in right --line-rate 1G --repeat 5 --json > report.json\n"
+    "  weir rfc2544 --resume weir-rfc2544-20260101-120000.json\n"
+    "\n"
+    "A quick look, a minute for each frame size:\n"
+    "  weir rfc2544 --out left --in right --trial 2s --resolution 2% --settle 0s\n"
+    "      --residual 500ms --latency-trials 2 --bursts 2\n"
     "\n";
 
 constexpr char kCalibrateHelp[] =
@@ -319,6 +341,54 @@ void AddRecordChanges(Parser* parser, CLI::App* group, const Context& context,
       ->required();
 }
 
+void AddRfc2544(Parser* parser, rfc2544::Options* options, const std::function<ExitCode()>& run) {
+  static const std::string footer = std::string(kRfc2544Help) + kExitCodes;
+  CLI::App* command =
+      parser->Add(&parser->app(), "rfc2544", "Benchmark a device between two ports of this node",
+                  footer.c_str(), run);
+  const auto add = [command](const char* flag, std::string* value, const char* type,
+                             const char* help) {
+    command->add_option(flag, *value, help)->type_name(type);
+  };
+  add("--out", &options->out_port, "NAME", "Port the tester sends on");
+  add("--in", &options->in_port, "NAME", "Port it receives on, behind the DUT");
+  add("--tests", &options->tests, "LIST",
+      "throughput, latency, loss, back-to-back, with commas; default: all");
+  add("--frame", &options->frames, "LIST",
+      "Frame sizes in bytes with FCS; default: 64,128,256,512,1024,1280,1518 (on IPv6 84 for 64)");
+  add("--line-rate", &options->line_rate, "RATE",
+      "What the line carries, preamble and gap included; default: the slower port's speed");
+  add("--trial", &options->trial, "TIME", "Of each trial; default 60s, as the RFC says");
+  add("--resolution", &options->resolution, "SHARE",
+      "Of the throughput search, of the line rate; default 0.1%");
+  add("--loss", &options->loss, "SHARE", "Loss with which throughput passes; default 0");
+  add("--repeat", &options->repeat, "N",
+      "Throughput searches and loss curves for each frame size; default 1");
+  add("--latency-trials", &options->latency_trials, "N", "For each frame size; default 20");
+  add("--latency-trial", &options->latency_trial, "TIME", "Of each; default twice --trial");
+  add("--loss-step", &options->loss_step, "SHARE", "Of the loss curve, at most 10%; default 10%");
+  add("--bursts", &options->bursts, "N", "Back-to-back searches for each frame size; default 50");
+  add("--longest-burst", &options->longest_burst, "TIME", "At the line rate; default 2s");
+  add("--burst-resolution", &options->burst_resolution, "SHARE", "Of a burst's length; default 1%");
+  add("--learning", &options->learning, "TIME",
+      "Of light load before each frame size, so that the DUT learns; default 1s, 0s: none");
+  add("--ramp-up", &options->ramp_up, "TIME",
+      "At 25, 50 and 75% of the line before each frame size, not judged; default 1s, 0s: none");
+  add("--residual", &options->residual, "TIME",
+      "Wait for frames the DUT still holds after the last one sent; default 2s");
+  add("--settle", &options->settle, "TIME", "Pause between trials; default 5s");
+  add("--streams", &options->streams, "N", "Flows that share the rate; default 1");
+  add("--ip", &options->ip, "4|6", "IP version; default 4");
+  add("--dscp", &options->dscp, "N", "DSCP of the frames, 0 to 63");
+  add("--to-mac", &options->to_mac, "MAC", "Of the next hop, if it answers neither ARP nor ND");
+  add("--state", &options->state, "FILE",
+      "Where the state is kept; default: weir-rfc2544-TIME.json here");
+  add("--resume", &options->resume, "FILE", "Continue the run of a state file");
+  add("--html", &options->html, "FILE", "A page with plots, rewritten after every trial");
+  add("--experiment", &options->experiment, "NAME", "Recorded with each trial");
+  add("--purpose", &options->purpose, "NAME", "Likewise; default: rfc2544");
+}
+
 }  // namespace
 
 int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, std::ostream& out,
@@ -328,6 +398,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   BenchOptions generate;
   BenchOptions sink;
   CalibrateOptions calibrate;
+  rfc2544::Options benchmark;
   TopOptions top;
   InfoOptions info;
   LookupOptions lookup;
@@ -345,6 +416,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   AddTest(&parser, &test, [&] { return RunTest(context, test); });
   AddGenerate(&parser, &generate, [&] { return RunBench(context, generate, BenchEnd::kGenerate); });
   AddSink(&parser, &sink, [&] { return RunBench(context, sink, BenchEnd::kSink); });
+  AddRfc2544(&parser, &benchmark, [&] { return rfc2544::RunRfc2544(context, benchmark); });
 
   CLI::App* command =
       parser.Add(root, "info", "Show a server, or this node",

@@ -21,10 +21,22 @@ const std::map<std::string, std::string>& Values() {
       {"--frame", "64 1518 rfc2544"},
       {"--count", "100000 1M"},
       {"--interval", "500ms 1s 5s"},
+      {"--tests", "throughput latency loss back-to-back throughput,latency"},
+      {"--trial", "2s 10s 60s"},
+      {"--resolution", "0.1% 1%"},
+      {"--line-rate", "1G 10G 100G"},
       {"--pacing", "cbr poisson burst:16 ramp:0-1G"},
       {"--as", "public researcher: partner:"},
   };
   return values;
+}
+
+// Flags whose value is a file.
+constexpr const char* kFileFlags[] = {"--ca",     "--admin", "--request", "--record",
+                                      "--output", "--state", "--resume",  "--html"};
+
+bool TakesFile(const std::string& flag) {
+  return std::find(std::begin(kFileFlags), std::end(kFileFlags), flag) != std::end(kFileFlags);
 }
 
 struct Command {
@@ -95,9 +107,8 @@ std::string Bash(const std::vector<Command>& commands) {
   for (const auto& [flag, values] : Values()) {
     absl::StrAppend(&script, "    ", flag, ") words='", values, "' ;;\n");
   }
-  absl::StrAppend(&script,
-                  "    --ca|--admin|--request|--record|--output) COMPREPLY=($(compgen -f -- "
-                  "\"$current\")); return ;;\n"
+  absl::StrAppend(&script, "    ", absl::StrJoin(kFileFlags, "|"),
+                  ")\n      COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
                   "    *)\n      case $path in\n");
   for (const Command& command : commands) {
     absl::StrAppend(&script, "        ", Quote(command.path), ") words='", Words(command),
@@ -137,8 +148,7 @@ std::string Fish(const std::vector<Command>& commands) {
       const auto values = Values().find(word);
       if (values != Values().end()) {
         absl::StrAppend(&script, " -x -a ", Quote(values->second));
-      } else if (word == "--ca" || word == "--admin" || word == "--request" || word == "--record" ||
-                 word == "--output") {
+      } else if (TakesFile(word)) {
         absl::StrAppend(&script, " -r -F");
       }
       absl::StrAppend(&script, "\n");

@@ -30,7 +30,8 @@ using record::v1::TestParameters;
 
 constexpr std::chrono::milliseconds kBenchSamplePeriod{100};
 constexpr std::chrono::milliseconds kBenchDrainPeriod{10};
-constexpr std::chrono::milliseconds kBenchQuiet{500};
+constexpr uint64_t kBenchResidualNs = 500'000'000;
+constexpr uint64_t kLongestResidualNs = 60'000'000'000;
 // Until the next hop has answered ARP or ND; its three attempts take as long.
 constexpr uint64_t kNeighbourNs = 4'000'000'000;
 constexpr std::chrono::seconds kBenchOverrun{10};
@@ -189,6 +190,10 @@ bool BenchSession::CompleteRequest() {
     return Fail(ms::TestFailure::BAD_REQUEST, "udp_port",
                 "the ports of all streams must be below 65536");
   }
+  if (request_.residual_ns() > kLongestResidualNs) {
+    return Fail(ms::TestFailure::BAD_REQUEST, "residual_ns", "at most 60 s");
+  }
+  if (request_.residual_ns() == 0) request_.set_residual_ns(kBenchResidualNs);
   if (request_.rate_case() == ms::BenchRequest::RATE_NOT_SET) return true;
   // The mean of the sizes is needed for what follows: it must make sense.
   parameters.set_rate_max(true);
@@ -500,7 +505,7 @@ bool BenchSession::EverythingHeard(Steady::time_point now) {
     quiet_received_ = received;
   }
   return EverythingArrived(local_->receiver(), final_sequence) ||
-         now >= *quiet_since_ + kBenchQuiet;
+         now >= *quiet_since_ + std::chrono::nanoseconds(request_.residual_ns());
 }
 
 DirectionResult BenchSession::Generated() const {

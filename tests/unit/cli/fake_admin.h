@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +39,9 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ServerInfo server;
   grpc::Status remote_status = grpc::Status::OK;
   std::vector<measurement::v1::RunTestUpdate> updates;
+  // What an end of a bench run ends with; without it, `updates`. Called on several threads.
+  std::function<measurement::v1::RunTestUpdate(bool sink, const measurement::v1::BenchRequest&)>
+      bench;
   bool hang_after_updates = false;  // Until the caller cancels.
   grpc::Status test_status = grpc::Status::OK;
   measurement::v1::ListRecordsReply records;
@@ -79,13 +84,25 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   }
   grpc::Status Generate(grpc::ServerContext* context, const measurement::v1::BenchRequest* request,
                         grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
-    bench_requests.push_back(*request);
-    return Stream(context, writer);
+    return Bench(context, false, *request, writer);
   }
   grpc::Status Sink(grpc::ServerContext* context, const measurement::v1::BenchRequest* request,
                     grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) override {
-    bench_requests.push_back(*request);
-    return Stream(context, writer);
+    return Bench(context, true, *request, writer);
+  }
+  grpc::Status Bench(grpc::ServerContext* context, bool sink,
+                     const measurement::v1::BenchRequest& request,
+                     grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) {
+    {
+      std::lock_guard lock(bench_mutex_);  // Both ends may be asked at once.
+      bench_requests.push_back(request);
+    }
+    if (!bench) return Stream(context, writer);
+    measurement::v1::RunTestUpdate waiting;
+    waiting.mutable_progress()->set_state(sink ? "waiting" : "running");
+    writer->Write(waiting);
+    writer->Write(bench(sink, request));
+    return grpc::Status::OK;
   }
   grpc::Status Stream(grpc::ServerContext* context,
                       grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) {
@@ -166,6 +183,7 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
     return grpc::Status::OK;
   }
 
+  std::mutex bench_mutex_;
   std::unique_ptr<grpc::Server> server_;
 };
 
