@@ -31,6 +31,7 @@
 #include "control/metrics/metrics.h"
 #include "control/session/flow_lookup.h"
 #include "control/session/manager.h"
+#include "control/session/notices.h"
 #include "control/store/release_keeper.h"
 #include "control/store/store.h"
 
@@ -146,6 +147,8 @@ int Serve(const Arguments& arguments) {
   node.metrics = &metrics;
   node.calibration = &calibration;
   node.lookup = lookup->get();
+  Notices notices(node.Identity(), store->get(), &metrics, config->notice_webhook());
+  node.notices = &notices;
   node.connect_remote = MakeConnectRemote(config->client());
   SessionManager manager(std::move(node), config->dataplane_socket());
 

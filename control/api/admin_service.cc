@@ -102,6 +102,14 @@ grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContex
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::ListNotices(grpc::CallbackServerContext* context,
+                                                    const ms::ListNoticesRequest* request,
+                                                    ms::ListNoticesReply* reply) {
+  absl::StatusOr<std::vector<ms::Notice>> notices = manager_->ListNotices(request->limit());
+  if (notices.ok()) reply->mutable_notices()->Add(notices->begin(), notices->end());
+  return Finish(context, notices.status());
+}
+
 grpc::ServerUnaryReactor* AdminService::LookupFlow(grpc::CallbackServerContext* context,
                                                    const ms::LookupFlowRequest* request,
                                                    ms::LookupReply* reply) {

@@ -71,6 +71,9 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* SetCalibration(grpc::CallbackServerContext* context,
                                            const measurement::v1::SetCalibrationRequest* request,
                                            measurement::v1::SetCalibrationReply* reply) override;
+  grpc::ServerUnaryReactor* ListNotices(grpc::CallbackServerContext* context,
+                                        const measurement::v1::ListNoticesRequest* request,
+                                        measurement::v1::ListNoticesReply* reply) override;
   grpc::ServerUnaryReactor* LookupFlow(grpc::CallbackServerContext* context,
                                        const measurement::v1::LookupFlowRequest* request,
                                        measurement::v1::LookupReply* reply) override;

@@ -407,6 +407,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   AuditOptions audit;
   ExportOptions exporting;
   RecordOptions record_options;
+  uint32_t notices_limit = 0;
   std::string shell, audit_head;
   std::vector<std::string> files;
   ExplainOptions explain;
@@ -468,6 +469,15 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                        [&] { return ListSessions(context, sessions); });
   command->add_flag("--active", sessions.active_only, "Only those that have not ended");
   command->add_option("--limit", sessions.limit, "At most this many; default 100")->type_name("N");
+
+  command =
+      parser.Add(root, "notices", "List what this node sent that nobody admitted, newest first",
+                 "There should be none. A session that did it was stopped; if a port did it\n"
+                 "without one, another program uses that device.\n"
+                 "\n"
+                 "Example:\n  weir notices --json",
+                 [&] { return ListNotices(context, notices_limit); });
+  command->add_option("--limit", notices_limit, "At most this many; default 100")->type_name("N");
 
   CLI::App* group = parser.Add(
       root, "records", "Look at stored results, and let them go",

@@ -71,6 +71,15 @@ ExitCode ListSessions(const Context& context, const SessionsOptions& options) {
                });
 }
 
+ExitCode ListNotices(const Context& context, uint32_t limit) {
+  measurement::v1::ListNoticesRequest request;
+  request.set_limit(limit);
+  return Query(context, "cannot list notices", &AdminStub::ListNotices, request,
+               [&](const measurement::v1::ListNoticesReply& reply) {
+                 return context.json ? JsonLine(reply) : RenderNotices(reply, context.terminal);
+               });
+}
+
 ExitCode ReloadPolicy(const Context& context) {
   bool kept = false;
   const ExitCode code = Query(

@@ -23,6 +23,9 @@ struct SessionsOptions {
 };
 ExitCode ListSessions(const Context& context, const SessionsOptions& options);
 
+// Of unusual activity. `limit` 0: 100.
+ExitCode ListNotices(const Context& context, uint32_t limit);
+
 // Reads the policy files again. kUsage: they are no policy, the last good one stays in force.
 ExitCode ReloadPolicy(const Context& context);
 

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -100,6 +101,26 @@ std::string RenderSessions(const measurement::v1::ListSessionsReply& reply,
                                     Asked(session.directions())));
     if (!session.end_reason().empty()) absl::StrAppend(&text, " (", session.end_reason(), ")");
     absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+std::string RenderNotices(const measurement::v1::ListNoticesReply& reply,
+                          const Terminal& terminal) {
+  if (reply.notices_size() == 0) return "no notices\n";
+  std::string text = terminal.Paint(
+      Style::kBold, absl::StrFormat("%-24s %-22s %13s %13s  %s\n", "UNTIL", "TRIGGER", "ADMITTED",
+                                    "OBSERVED", "WHOSE, AND WHAT WAS DONE"));
+  for (const measurement::v1::Notice& notice : reply.notices()) {
+    const std::string whose = notice.session_ids().empty()
+                                  ? absl::StrCat("port ", notice.port())
+                                  : absl::StrJoin(notice.session_ids(), ", ");
+    absl::StrAppend(
+        &text, absl::StrFormat(
+                   "%-24s %-22s %13s %13s  %s: %s\n", notice.window_end(),
+                   absl::AsciiStrToLower(measurement::v1::Notice::Trigger_Name(notice.trigger())),
+                   FormatRate(notice.admitted_bps()), FormatRate(notice.observed_bps()), whose,
+                   notice.action()));
   }
   return text;
 }

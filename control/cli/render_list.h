@@ -1,4 +1,4 @@
-// Sessions and records, one a line.
+// Sessions, records and notices, one a line.
 #ifndef WEIR_CONTROL_CLI_RENDER_LIST_H_
 #define WEIR_CONTROL_CLI_RENDER_LIST_H_
 
@@ -13,6 +13,7 @@ std::string RenderSessions(const measurement::v1::ListSessionsReply& reply,
                            const Terminal& terminal);
 std::string RenderRecords(const measurement::v1::ListRecordsReply& reply, const Terminal& terminal);
 std::string RenderChange(const measurement::v1::ChangeRecordReply& reply);
+std::string RenderNotices(const measurement::v1::ListNoticesReply& reply, const Terminal& terminal);
 std::string RenderReload(const measurement::v1::ReloadPolicyReply& reply);
 // All of one record, with its intervals.
 std::string RenderRecord(const measurement::v1::GetRecordReply& reply, const Terminal& terminal);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/config/listen_address.h"
 #include "control/config/text_proto.h"
@@ -159,6 +160,10 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
 
   WEIR_RETURN_IF_ERROR(check.Listen("metrics.listen", kDefaultMetricsPort,
                                     config->mutable_metrics()->mutable_listen()));
+  if (const std::string& url = config->notice_webhook();
+      !url.empty() && !absl::StartsWith(url, "https://") && !absl::StartsWith(url, "http://")) {
+    return check.Fail("notice_webhook", "must begin with https:// or http://");
+  }
   for (config::v1::TokenIssuer& issuer : *config->mutable_token_issuer()) {
     if (issuer.audience().empty()) issuer.set_audience(config->node());
     for (config::v1::TokenKey& key : *issuer.mutable_key()) {

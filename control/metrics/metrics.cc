@@ -70,6 +70,9 @@ struct Metrics::Families {
   Family<Counter>& bytes = CounterFamily(*registry, "weir_test_received_ip_bytes_total",
                                          "Bytes of received test packets, IP layer.");
 
+  Family<Counter>& unusual_activity =
+      CounterFamily(*registry, "weir_unusual_activity_total",
+                    "Notices that this node sent what nobody admitted, by trigger.");
   Family<Counter>& policy_reloads = CounterFamily(
       *registry, "weir_policy_reloads_total",
       "Reloads of the policy: applied, unchanged, or kept (the last good one stays in force).");
@@ -142,10 +145,18 @@ Metrics::Metrics(const std::string& version) : families_(std::make_unique<Famili
   for (const char* result : {"applied", "unchanged", "kept"}) {
     families_->policy_reloads.Add({{"result", result}});
   }
+  for (const char* trigger : {"egress_without_session", "egress_over_budget", "load_to_unproven",
+                              "sending_to_silent_peer"}) {
+    families_->unusual_activity.Add({{"trigger", trigger}});
+  }
   families_->policy_current.Set(1);
 }
 
 Metrics::~Metrics() = default;
+
+void Metrics::CountUnusualActivity(const std::string& trigger) {
+  families_->unusual_activity.Add({{"trigger", trigger}}).Increment();
+}
 
 std::shared_ptr<Registry> Metrics::registry() const { return families_->registry; }
 

@@ -29,6 +29,9 @@ class Metrics {
   void CountRejection(const std::string& stage, const std::string& rule);
   void CountLimit(record::v1::Limit limit);
 
+  // weir_unusual_activity_total{trigger}: in lower case, as the notice's.
+  void CountUnusualActivity(const std::string& trigger);
+
   // weir_policy_reloads_total{result}: "applied", "unchanged", "kept".
   void CountPolicyReload(const std::string& result);
   // The policy in force since `unix_seconds`.

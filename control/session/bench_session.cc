@@ -394,6 +394,7 @@ void BenchSession::Measure() {
 
   DirectionResult direction_result = Result();
   Conclusion conclusion = Conclude(node_, facts_, *outcome_, end_reason_, {direction_result});
+  if (unusual_.has_value()) ReportUnusual(node_, facts_, *unusual_);
   local_.reset();  // Frees slots and flows.
   reservation_.Settle(conclusion.moved_bytes);
   reservation_.Release();
@@ -456,6 +457,9 @@ void BenchSession::Step() {
   if (outcome_.has_value() || !started_) {
     if (Steady::now() >= deadline_) Finish(record::v1::ABORTED, "setup_timeout");
     return;
+  }
+  if (unusual_ = local_->FindUnusual(); unusual_.has_value()) {
+    return Finish(record::v1::ABORTED, end_reason::kUnusualActivity);
   }
   if (local_->Sample(NowUnixNs())) {
     node_.store->AppendInterval(facts_.id.ToString(), direction(), local_->intervals().back());

@@ -97,6 +97,7 @@ class BenchSession final : public LocalTest {
   uint64_t quiet_received_ = 0;
   std::optional<record::v1::Outcome> outcome_;
   std::string end_reason_;
+  std::optional<Unusual> unusual_;  // Why, if it was kUnusualActivity.
 };
 
 }  // namespace weir::control

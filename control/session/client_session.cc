@@ -377,6 +377,7 @@ void ClientSession::Measure() {
   if (loop.completed().has_value()) TakeServerResults(*loop.completed(), &results);
 
   Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason, results);
+  if (loop.unusual().has_value()) ReportUnusual(node_, facts_, *loop.unusual());
   directions_.clear();
   reservation_.Release();
   session_->SetEnd(conclusion.state, conclusion.completed);

@@ -151,4 +151,9 @@ std::string AddressAsKept(const Policy& policy, const SessionFacts& facts) {
   return kept ? kept->value() : "";
 }
 
+void ReportUnusual(const Node& node, const SessionFacts& facts, const Unusual& unusual) {
+  node.notices->Raise(unusual,
+                      {.session_ids = {facts.id.ToString()}, .action = "the session was stopped"});
+}
+
 }  // namespace weir::control

@@ -12,6 +12,7 @@
 #include "control/admission/policy.h"
 #include "control/session/node.h"
 #include "control/session/session.h"
+#include "control/session/unusual_activity.h"
 #include "control/store/store.h"
 #include "measurement/v1/measurement.pb.h"
 #include "record/v1/record.pb.h"
@@ -56,6 +57,9 @@ struct Conclusion {
 Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
                     const std::string& end_reason,
                     std::vector<record::v1::DirectionResult> results);
+
+// The session was stopped for that.
+void ReportUnusual(const Node& node, const SessionFacts& facts, const Unusual& unusual);
 
 // The address as the policy lets it be kept: in full, its netblock, or nothing.
 std::string AddressAsKept(const Policy& policy, const SessionFacts& facts);

@@ -24,6 +24,7 @@ inline constexpr char kControlLease[] = "control_lease";
 inline constexpr char kControlRestarted[] = "control_restarted";
 inline constexpr char kLinkDown[] = "link_down";    // The port lost its link during a bench run.
 inline constexpr char kNoPackets[] = "no_packets";  // None came to a bench's sink.
+inline constexpr char kUnusualActivity[] = "unusual_activity";  // A notice says which.
 inline constexpr char kSenderDone[] =
     "sender_done";  // A bench's sender said it was the last packet.
 }  // namespace end_reason

@@ -24,6 +24,7 @@ namespace ms = measurement::v1;
 constexpr uint32_t kHistogramStreams = 16;
 // Beyond the duration granted, so that the duration and not its cap ends a flow.
 constexpr uint64_t kCapMarginNs = 1'000'000'000;
+constexpr uint64_t kLargestHeaders = 48;  // IPv6 and UDP.
 // First of the dynamic ports (RFC 6335), one for each slot while there are enough.
 constexpr uint32_t kFirstUdpPort = 49152;
 constexpr uint32_t kUdpPorts = 16384;
@@ -146,10 +147,12 @@ absl::Status LocalEnd::Program(const SessionTerms& terms,
   if (dataplane_->client().connection() != connection_) {
     return absl::UnavailableError("the dataplane was restarted while the session was negotiated");
   }
+  bench_ = terms.bench.has_value();
   for (uint32_t stream = 0; stream < flows_.size(); ++stream) {
     Flow& flow = flows_[stream];
-    absl::StatusOr<dp::FlowInfo> info =
-        dataplane_->client().ProgramFlow(Spec(terms, peer_ends[stream], stream));
+    const dp::FlowSpec spec = Spec(terms, peer_ends[stream], stream);
+    flow.admitted_bps = spec.cap_rate_bps();
+    absl::StatusOr<dp::FlowInfo> info = dataplane_->client().ProgramFlow(spec);
     if (!info.ok()) {
       Stop();
       Release();
@@ -310,6 +313,32 @@ bool LocalEnd::LinkUp() const {
   const std::optional<shm::PortCounters> port =
       connection_->segment->Port(flows_[0].info.port_index());
   return !port.has_value() || port->link_up != 0;
+}
+
+std::optional<Unusual> LocalEnd::FindUnusual() const {
+  if (!sends_) return std::nullopt;
+  uint64_t largest = 0;
+  for (const record::v1::PayloadSize& size : parameters_.payload()) {
+    largest = std::max<uint64_t>(largest, size.udp_payload_bytes());
+  }
+  for (const Flow& flow : flows_) {
+    if (!flow.programmed) continue;
+    const std::optional<shm::TxCounters> tx = connection_->segment->Tx(flow.slot.slot);
+    const std::optional<shm::FlowStatus> status = connection_->segment->Status(flow.slot.slot);
+    if (!tx.has_value() || tx->generation != flow.slot.generation || !status.has_value() ||
+        status->generation != flow.slot.generation) {
+      continue;
+    }
+    std::optional<Unusual> unusual = JudgeFlow(
+        {.tx = *tx,
+         .status = *status,
+         .admitted_bps = flow.admitted_bps,
+         .burst_bits = 8 * (largest + kLargestHeaders) * (parameters_.burst_packets() + 1),
+         .proven = flow.was_proven,
+         .bench = bench_});
+    if (unusual.has_value()) return unusual;
+  }
+  return std::nullopt;
 }
 
 void LocalEnd::AddCapability(const CalibrationStore& calibration, LimitEvidence* evidence) const {

@@ -17,6 +17,7 @@
 #include "control/collector/limit.h"
 #include "control/collector/usage_window.h"
 #include "control/dataplane/dataplane.h"
+#include "control/session/unusual_activity.h"
 #include "dataplane/v1/dataplane.pb.h"
 #include "measurement/v1/measurement.pb.h"
 #include "record/v1/record.pb.h"
@@ -120,6 +121,8 @@ class LocalEnd {
   // Of a bench's sink: each stream's final sequence, if its sender has said it.
   std::vector<std::optional<uint64_t>> AnnouncedEnds() const;
   bool LinkUp() const;  // Of the port.
+  // Of a sending end: what one of its flows does that nobody admitted.
+  std::optional<Unusual> FindUnusual() const;
   // What this end's workers can do by themselves of the packets there were.
   void AddCapability(const CalibrationStore& calibration, LimitEvidence* evidence) const;
   // Of a receiving end, after Stop. `final_sequence` empty: unknown.
@@ -132,6 +135,7 @@ class LocalEnd {
     dataplane::v1::FlowInfo info;  // As last known.
     bool programmed = false;
     bool was_proven = false;
+    uint64_t admitted_bps = 0;
   };
 
   dataplane::v1::FlowSpec Spec(const SessionTerms& terms, const measurement::v1::FlowEnd& peer,
@@ -156,6 +160,7 @@ class LocalEnd {
   std::optional<UsageWindow> test_window_;  // From Start on.
   std::optional<UsageWindow> report_window_;
   uint64_t started_ns_ = 0;
+  bool bench_ = false;
   // As of the last reading that found new packets, so that waiting does not dilute them.
   double busy_ = 0;
   double starved_ = 0;

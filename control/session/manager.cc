@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds kHousekeepingPeriod{100};
 constexpr std::chrono::seconds kRefreshPeriod{1};
 // A node that starts without its dataplane ends what it left unfinished after this long.
 constexpr std::chrono::seconds kRecoverWithout{10};
+// A port that goes on sending what nobody admitted is told of once in this time.
+constexpr std::chrono::minutes kStrayNoticePeriod{1};
 constexpr size_t kNegotiators = 2;
 constexpr size_t kQueuedNegotiations = 128;
 constexpr uint32_t kDefaultListLimit = 100;
@@ -505,6 +507,7 @@ void SessionManager::UpdateMetrics() {
                                   .tx_errors = counters->tx_errors,
                                   .link_up = counters->link_up != 0});
   }
+  LookForStrayEgress(*ports);
   if (worker_samples_of_ != ports->connection->number) {
     worker_samples_of_ = ports->connection->number;
     worker_samples_.assign(segment.header().workers, std::nullopt);
@@ -518,6 +521,35 @@ void SessionManager::UpdateMetrics() {
     if (all > 0) {
       metrics.SetWorkerBusy(worker, static_cast<double>(busy) / static_cast<double>(all));
     }
+  }
+}
+
+void SessionManager::LookForStrayEgress(const PortTable& ports) {
+  const Segment& segment = *ports.connection->segment;
+  const auto now = std::chrono::steady_clock::now();
+  for (const dataplane::v1::PortInfo& port : ports.ports) {
+    // The flows after the port: they can only be further than it knew of.
+    const std::optional<shm::PortCounters> sent = segment.Port(port.index());
+    if (!sent.has_value()) continue;
+    uint64_t flow_packets = 0;
+    bool stale = false;
+    for (uint32_t worker = 0; worker < segment.header().workers; ++worker) {
+      const std::optional<shm::WorkerCounters> counters = segment.Worker(worker);
+      stale |= !counters.has_value();
+      if (counters.has_value() && counters->port == port.index()) {
+        flow_packets += counters->tx_packets;
+      }
+    }
+    if (stale) continue;
+    Watched& watched = watched_[port.name()];
+    const std::optional<Unusual> unusual =
+        watched.stray.Observe(sent->tx_packets, sent->tx_bytes, flow_packets, NowUnixNs(),
+                              std::chrono::nanoseconds(now.time_since_epoch()).count());
+    if (!unusual.has_value() || now < watched.quiet_until) continue;
+    watched.quiet_until = now + kStrayNoticePeriod;
+    node_.notices->Raise(*unusual, {.port = port.name(),
+                                    .action = "none: no session of this node sends it; look for "
+                                              "another program on that device"});
   }
 }
 

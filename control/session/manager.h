@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,6 +68,9 @@ class SessionManager {
       const measurement::v1::RemoteServer& remote);
 
   // Admin.
+  absl::StatusOr<std::vector<measurement::v1::Notice>> ListNotices(uint32_t limit) const {
+    return node_.notices->List(limit);
+  }
   absl::StatusOr<measurement::v1::LookupReply> LookupFlow(
       const measurement::v1::LookupFlowRequest& request);
   measurement::v1::NodeInfo NodeInfo() const;
@@ -108,6 +112,8 @@ class SessionManager {
   // test is judged by it, and in between.
   void LookAtLinks();
   void UpdateMetrics();
+  // Whether the ports send more than the flows of their workers.
+  void LookForStrayEgress(const PortTable& ports);
   void JoinFinished(bool all);
 
   Node node_;
@@ -125,6 +131,12 @@ class SessionManager {
   UseKeeper use_;
   std::vector<std::optional<shm::WorkerCounters>> worker_samples_;
   uint64_t worker_samples_of_ = 0;  // Number of the connection.
+
+  struct Watched {
+    StrayEgress stray;
+    std::chrono::steady_clock::time_point quiet_until{};  // The operator was told.
+  };
+  std::map<std::string, Watched> watched_;  // By port. Housekeeping thread only.
 
   std::unique_ptr<Dataplane> dataplane_;
   std::unique_ptr<WorkQueue> negotiations_;

@@ -196,6 +196,9 @@ void MeasurementLoop::StepRunning() {
   for (DirectionRun* direction : directions_) {
     if (!direction->HasOwnFinal()) {
       const bool interval_ended = direction->end().Sample(now_ns);
+      if (unusual_ = direction->end().FindUnusual(); unusual_.has_value()) {
+        return Abort(end_reason::kUnusualActivity);
+      }
       // Without a packet there are no intervals yet, but the peer must hear from us all the same.
       const bool quiet = direction->end().NextCutNs() == 0 && now - reported_ >= kReportPeriod;
       if (interval_ended || quiet) {

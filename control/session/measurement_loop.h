@@ -13,6 +13,7 @@
 
 #include "control/session/direction_run.h"
 #include "control/session/session.h"
+#include "control/session/unusual_activity.h"
 
 namespace weir::control {
 
@@ -50,6 +51,8 @@ class MeasurementLoop {
   // Client: what the server closed with, if it did.
   const std::optional<measurement::v1::Completed>& completed() const { return completed_; }
   uint64_t running_since_ns() const { return running_since_ns_; }
+  // Why it ended with kUnusualActivity.
+  const std::optional<Unusual>& unusual() const { return unusual_; }
 
  private:
   bool server() const { return session_->role() == SessionRole::kServer; }
@@ -92,6 +95,7 @@ class MeasurementLoop {
   Steady::time_point reported_;
   uint64_t running_since_ns_ = 0;
   std::optional<measurement::v1::Completed> completed_;
+  std::optional<Unusual> unusual_;
   std::optional<End> end_;
 };
 

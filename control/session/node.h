@@ -11,6 +11,7 @@
 #include "control/dataplane/dataplane.h"
 #include "control/metrics/metrics.h"
 #include "control/session/flow_lookup.h"
+#include "control/session/notices.h"
 #include "control/session/remote.h"
 #include "control/session/session_table.h"
 #include "control/store/store.h"
@@ -28,6 +29,7 @@ struct Node {
   SessionTable* table = nullptr;
   CalibrationStore* calibration = nullptr;  // May be null.
   FlowLookup* lookup = nullptr;
+  Notices* notices = nullptr;
   ConnectRemote connect_remote;
 
   record::v1::ServerIdentity Identity() const {

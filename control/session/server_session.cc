@@ -205,6 +205,7 @@ void ServerSession::Run() {
   const MeasurementLoop::End end = loop.Run(nullptr, {});
   Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason,
                                    Results(end.reason, loop.clocks_synchronised()));
+  if (loop.unusual().has_value()) ReportUnusual(node_, facts_, *loop.unusual());
   directions_.clear();  // Frees slots and flows.
   reservation_.Settle(conclusion.moved_bytes);
   reservation_.Release();

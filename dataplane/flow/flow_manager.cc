@@ -309,6 +309,7 @@ void FlowManager::HandleFrame(const Port& port, const rte_mbuf* frame, uint64_t 
       break;
     case wire::SignalType::kFeedback:
       if (flow.spec.is_tx() && signals_.AcceptFeedback(flow, *signal, now_ns)) {
+        PublishStatus(flow);  // Whoever watches the flow sees that its peer is there.
         TickFlow(flow, now_ns);
       }
       break;

@@ -111,3 +111,9 @@ def test_a_ramp_is_sent_or_unsent_to_the_last_packet(memif):
     # 2918.3 packets of 8,224 bits, the first of them at once. After a pause one stands for up to four.
     assert 2919 <= down["sent"] + down.get("unsent", 0) <= 2922
     assert down["received"] + down["lost"] == down["sent"]
+
+
+def test_nothing_of_all_that_was_unusual(memif):
+    for node in memif:
+        answer = node.weir("notices")
+        assert answer.code == 0 and answer.stdout == "no notices\n", answer.text

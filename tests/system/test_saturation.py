@@ -39,3 +39,6 @@ def test_each_packet_is_counted_once(memif, direction, seconds, payload, streams
     results = saturated(client, server, direction, SECONDS or seconds, payload, streams)
     # It was a load: at least what one core makes in a hundredth of the time.
     assert all(result["sent"] > 100_000 for result in results)
+    # And no more than was admitted.
+    for node in (client, server):
+        assert node.weir("notices", "--json").json == {"notices": []}

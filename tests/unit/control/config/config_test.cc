@@ -96,6 +96,8 @@ TEST(ConfigTest, ChecksWhatItNames) {
   const std::string minimal = kMinimal;
   EXPECT_NE(Error(minimal + "api { listen: \"example.net:4040\" }").find(": api.listen: "),
             std::string::npos);
+  EXPECT_NE(Error(minimal + "notice_webhook: \"ftp://example.org\"").find(": notice_webhook: "),
+            std::string::npos);
   EXPECT_NE(Error(minimal + "metrics { listen: \"::1\" }").find(": metrics.listen: "),
             std::string::npos);
   EXPECT_NE(Error(minimal + "api { listen: \"[::]\" tls_key: \"k\" }")

@@ -308,6 +308,20 @@ TEST_F(MeasurementLoopTest, AFlowThatEndsForAnotherReasonThanItsDuration) {
   ExpectAborted("feedback_lost");
 }
 
+TEST_F(MeasurementLoopTest, AFlowThatSendsMoreThanWasAdmittedIsStopped) {
+  Start(SessionRole::kServer, {DOWN});
+  Attach();
+  SetFlow(DOWN, dp::PROVEN);
+  ASSERT_TRUE(Eventually([this] { return Armed(DOWN); }));
+  Sent(DOWN, 1'000);  // All of the rate.
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(session_->state(), SessionState::kRunning);
+  Sent(DOWN, 2'000);
+  ExpectAborted("unusual_activity");
+  ASSERT_TRUE(loop_->unusual().has_value());
+  EXPECT_EQ(loop_->unusual()->trigger, ms::Notice::EGRESS_OVER_BUDGET);
+}
+
 TEST_F(MeasurementLoopTest, AStreamThatBreaks) {
   Start(SessionRole::kServer, {DOWN, UP});
   Attach();
