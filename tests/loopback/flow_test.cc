@@ -101,7 +101,7 @@ TEST_P(FlowTest, ByteCapHolds) {
 
 TEST_P(FlowTest, MixedSizesAreCountedByteForByte) {
   NodePair pair;
-  v1::FlowSpec load = Load(80 * kMbit, 18, 500);
+  v1::FlowSpec load = Load(80 * kMbit, 18, 60'000);
   load.mutable_payload(0)->set_weight(7);
   for (const auto& [bytes, weight] : {std::pair{530u, 4u}, {1450u, 1u}}) {
     v1::PayloadSize* size = load.add_payload();
