@@ -1,6 +1,6 @@
-// Bytes that one flow slot takes. A slot holds a flow that sends or one that receives, so it takes
-// what the larger of them does, and the cells it has in the counter segment with one worker.
-// Histogram and duplicate window apart.
+// Bytes that one flow slot can take: what a flow that sends keeps, what a flow that receives keeps,
+// and the cells in the counter segment with one worker. Histogram and duplicate window apart. A
+// slot holds one of the two at a time, which `one_role` counts.
 #include <algorithm>
 #include <cstdio>
 
@@ -21,7 +21,8 @@ int main() {
   // What the main lcore keeps of a session's flow: keys, addresses, leases. No packet touches it.
   constexpr size_t kSession = sizeof(Flow);
   std::printf(
-      "{\"bytes_per_slot\": %zu, \"tx\": %zu, \"rx\": %zu, \"shared\": %zu, \"session\": %zu}\n",
-      std::max(kTx, kRx) + kShared, kTx, kRx, kShared, kSession);
+      "{\"bytes_per_slot\": %zu, \"tx\": %zu, \"rx\": %zu, \"shared\": %zu, \"one_role\": %zu, "
+      "\"session\": %zu}\n",
+      kTx + kRx + kShared, kTx, kRx, kShared, std::max(kTx, kRx) + kShared, kSession);
   return 0;
 }
