@@ -326,15 +326,16 @@ class SqliteStore final : public Store {
 
   // One durable change, with what it found.
   template <typename Result, typename Apply>
-  absl::StatusOr<Result> Change(const Apply& apply, std::function<void()> committed) {
+  absl::StatusOr<Result> Change(const Apply& apply, const std::function<void()>& committed) {
     Result result{};
     absl::Status status = writer_.Run({.apply =
                                            [&, now = Now()](Database* db) {
                                              auto applied = apply(db, now);
-                                             if (applied.ok()) result = *std::move(applied);
-                                             return applied.status();
+                                             if (!applied.ok()) return applied.status();
+                                             result = *std::move(applied);
+                                             return absl::OkStatus();
                                            },
-                                       .committed = std::move(committed),
+                                       .committed = committed,
                                        .on_failure = BatchWriter::OnFailure::kFail});
     if (!status.ok()) return status;
     return result;
