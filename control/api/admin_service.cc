@@ -84,7 +84,7 @@ grpc::ServerUnaryReactor* AdminService::AnswerLater(grpc::CallbackServerContext*
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const bool queued = remote_calls_.Submit([reactor, reply, work = std::move(work)] {
     absl::StatusOr<Reply> answer = work();
-    if (answer.ok()) *reply = *std::move(answer);
+    if (answer.ok()) *reply = *answer;
     reactor->Finish(ToGrpc(answer.status()));
   });
   if (!queued) {

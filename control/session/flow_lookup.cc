@@ -43,7 +43,7 @@ absl::Status WriteNew(const std::string& file, const std::string& secret) {
   }
   if (write(fd.get(), secret.data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
       fsync(fd.get()) != 0) {
-    const absl::Status status = FileError(file);
+    absl::Status status = FileError(file);
     unlink(file.c_str());
     return status;
   }
@@ -124,7 +124,7 @@ absl::Status FlowLookup::CountAsk(const std::string& asker_ip, int64_t now_unix_
     asked_ = 0;
     asked_from_.clear();
   }
-  const absl::Status refused = absl::PermissionDeniedError(
+  absl::Status refused = absl::PermissionDeniedError(
       "lookups are answered a few times a minute only; try again in a minute, or write to the "
       "operator");
   if (asked_ >= kAsksAMinuteOfAll) return refused;
