@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "measurement/v1/admin.grpc.pb.h"
@@ -39,9 +40,14 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ServerInfo server;
   grpc::Status remote_status = grpc::Status::OK;
   std::vector<measurement::v1::RunTestUpdate> updates;
-  // What an end of a bench run ends with; without it, `updates`. Called on several threads.
-  std::function<measurement::v1::RunTestUpdate(bool sink, const measurement::v1::BenchRequest&)>
-      bench;
+  // What an end of a bench run ends with; without it, `updates`. Called on several threads, and a
+  // call that was cancelled may outlive it: it must own what it uses.
+  using BenchAnswer = std::function<measurement::v1::RunTestUpdate(
+      bool sink, const measurement::v1::BenchRequest&)>;
+  void SetBench(BenchAnswer bench) {
+    std::lock_guard lock(bench_mutex_);
+    bench_ = std::move(bench);
+  }
   bool hang_after_updates = false;  // Until the caller cancels.
   grpc::Status test_status = grpc::Status::OK;
   measurement::v1::ListRecordsReply records;
@@ -93,9 +99,11 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   grpc::Status Bench(grpc::ServerContext* context, bool sink,
                      const measurement::v1::BenchRequest& request,
                      grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) {
+    BenchAnswer bench;
     {
       std::lock_guard lock(bench_mutex_);  // Both ends may be asked at once.
       bench_requests.push_back(request);
+      bench = bench_;
     }
     if (!bench) return Stream(context, writer);
     measurement::v1::RunTestUpdate waiting;
@@ -184,6 +192,7 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   }
 
   std::mutex bench_mutex_;
+  BenchAnswer bench_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -115,12 +116,12 @@ class Rfc2544CommandTest : public testing::Test {
     Use(1e12);
   }
 
-  void Use(double fps) {
-    dut_ = std::make_unique<FakeDut>(fps);
-    admin_.bench = [this](bool sink, const BenchRequest& request) {
-      return dut_->Run(sink, request);
+  static FakeAdmin::BenchAnswer Through(double fps) {
+    return [dut = std::make_shared<FakeDut>(fps)](bool sink, const BenchRequest& request) {
+      return dut->Run(sink, request);
     };
   }
+  void Use(double fps) { admin_.SetBench(Through(fps)); }
 
   ExitCode Run(const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"--admin", socket_, "rfc2544"};
@@ -152,7 +153,6 @@ class Rfc2544CommandTest : public testing::Test {
   const control::TempDir dir_;
   const std::string socket_ = dir_.File("admin.sock");
   const std::string state_ = dir_.File("state.json");
-  std::unique_ptr<FakeDut> dut_;
   FakeAdmin admin_{socket_};
   Terminal terminal_{false, false, false};
   std::ostringstream out_, err_;
@@ -220,16 +220,14 @@ TEST_F(Rfc2544CommandTest, AnInterruptedRunIsContinuedToTheSameResult) {
   Use(0.62 * 1e9 / 8 / 84);
   ASSERT_EQ(RunQuick({"--state", dir_.File("whole.json"), "--json"}), ExitCode::kOk) << err_.str();
   const Rfc2544Report whole = Json();
-  int generated = 0;
-  Use(0.62 * 1e9 / 8 / 84);
-  const auto forward = admin_.bench;
-  admin_.bench = [&, forward](bool sink, const BenchRequest& request) {
-    if (!sink && ++generated == 9) {
+  admin_.SetBench([&interrupt = interrupt_, generated = std::make_shared<std::atomic<int>>(0),
+                   through = Through(0.62 * 1e9 / 8 / 84)](bool sink, const BenchRequest& request) {
+    if (!sink && ++*generated == 9) {
       kill(getpid(), SIGINT);
-      while (!interrupt_.requested()) usleep(1000);
+      while (!interrupt.requested()) usleep(1000);
     }
-    return forward(sink, request);
-  };
+    return through(sink, request);
+  });
   EXPECT_EQ(RunQuick({"--state", state_, "--json"}), ExitCode::kAborted);
   EXPECT_TRUE(ErrHas("8 trials are kept") && ErrHas("weir rfc2544 --resume " + state_))
       << err_.str();
@@ -339,12 +337,12 @@ TEST_F(Rfc2544CommandTest, NothingThroughTheDutEndsTheRunAtTheLearningPhase) {
 }
 
 TEST_F(Rfc2544CommandTest, ARefusalIsShownWithItsRule) {
-  admin_.bench = [](bool, const BenchRequest&) {
+  admin_.SetBench([](bool, const BenchRequest&) {
     RunTestUpdate update;
     update.mutable_rejection()->set_stage("capacity");
     update.mutable_rejection()->set_rule("bench_port");
     return update;
-  };
+  });
   EXPECT_EQ(RunQuick({"--state", state_}), ExitCode::kRefused);
   EXPECT_TRUE(ErrHas("bench_port")) << err_.str();
 }
