@@ -1,4 +1,4 @@
-// Which session a packet was of (proto/README.md section 2.6): the key it is kept under, and how
+// Which session a packet was of (proto/README.md section 2.7): the key it is kept under, and how
 // often strangers may ask.
 #ifndef WEIR_CONTROL_SESSION_FLOW_LOOKUP_H_
 #define WEIR_CONTROL_SESSION_FLOW_LOOKUP_H_
