@@ -4,6 +4,7 @@ import ipaddress
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class Node:
     budget_bps: int = 0  # 0: the link's rate.
     api_tls: str = ""  # Fields of the configuration's section `api`; none: plaintext.
     client_tls: str = ""  # Of its section `client`.
+    wrapper: Callable[[str], list] = lambda program: []  # What a daemon is started by.
     dataplane: Process | None = None
     control: Process | None = None
 
@@ -105,7 +107,7 @@ class Node:
     def start_dataplane(self) -> Process:
         self.dataplane_socket.unlink(missing_ok=True)
         self.dataplane = self.lab.start(
-            f"{self.name}-dataplane", DATAPLANE, "--socket", self.dataplane_socket, "--no-huge", "--flows", "1024",
+            f"{self.name}-dataplane", *self.wrapper("weir-dataplane"), DATAPLANE, "--socket", self.dataplane_socket, "--no-huge", "--flows", "1024",
             "--lcores", str(self.cpu), "--user", "nobody",
             "--port", f"data={self.device},ip4={self.ip4},ip6={self.ip6}", *self.dataplane_options,
             namespace=self.network,
@@ -127,7 +129,8 @@ class Node:
     def start_control(self) -> Process:
         self.admin.unlink(missing_ok=True)
         plaintext = () if self.api_tls else ("--allow-plaintext",)
-        self.control = self.lab.start(f"{self.name}-control", CONTROL, "--config", self.write_config(), *plaintext)
+        command = [*self.wrapper("weir-control"), CONTROL, "--config", self.write_config(), *plaintext]
+        self.control = self.lab.start(f"{self.name}-control", *command)
         self._wait_for_socket(self.control, self.admin)
         wait_for(lambda: self.info().get("dataplane_connected"), f"{self.name}'s control to reach its dataplane")
         return self.control
