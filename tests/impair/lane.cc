@@ -143,9 +143,10 @@ bool Lane::Send(std::deque<Queued>* queue, uint64_t now_ns) {
   return sent != 0;
 }
 
-uint64_t Lane::NextDue(uint64_t latest_ns) const {
+uint64_t Lane::NextDue(uint64_t now_ns, uint64_t latest_ns) const {
   for (const auto* queue : {&others_, &delayed_}) {
-    if (!queue->empty()) latest_ns = std::min(latest_ns, queue->front().due_ns);
+    if (queue->empty() || queue->front().due_ns <= now_ns) continue;
+    latest_ns = std::min(latest_ns, queue->front().due_ns);
   }
   return latest_ns;
 }

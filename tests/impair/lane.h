@@ -42,8 +42,9 @@ class Lane {
   // Receives and sends what is due. True if anything moved.
   bool Poll(uint64_t now_ns);
 
-  // When the next packet is due, at most `latest_ns`.
-  uint64_t NextDue(uint64_t latest_ns) const;
+  // When the next packet falls due, at most `latest_ns`. One that was due and that the port refused
+  // waits for the next look: who asks a full port without a pause keeps its reader from the CPU.
+  uint64_t NextDue(uint64_t now_ns, uint64_t latest_ns) const;
 
   const LaneCounters& counters() const { return counters_; }
   std::string Json() const;

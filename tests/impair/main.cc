@@ -121,8 +121,8 @@ void Forward(std::array<Lane, 2>* lanes, uint64_t poll_ns, bool slow) {
     for (Lane& lane : *lanes) moved |= lane.Poll(now);
     if (moved && !slow) continue;
     uint64_t wake = now + poll_ns;
-    for (const Lane& lane : *lanes) wake = lane.NextDue(wake);
-    if (wake > now) SleepUntil(wake);
+    for (const Lane& lane : *lanes) wake = lane.NextDue(now, wake);
+    SleepUntil(wake);
   }
 }
 
