@@ -46,18 +46,12 @@ const char* ScopeWords(policy::v1::Scope scope) {
   }
 }
 
-// One household or one site, as far as an address can tell.
-std::string Network(const IpAddress& address) {
-  const int length = address.version() == 4 ? 24 : 64;
-  return IpPrefix{address.Masked(length), length}.ToString();
-}
-
 std::string Subject(const Quota& quota, const AdmissionSubject& subject, const std::string& port) {
   switch (quota.scope()) {
     case policy::v1::IDENTITY:
       return subject.identity;
     case policy::v1::PREFIX:
-      return Network(subject.client);
+      return Network(subject.client).ToString();
     case policy::v1::EXPERIMENT:
       return subject.experiment;
     default:

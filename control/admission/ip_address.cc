@@ -113,4 +113,9 @@ IpPrefix Netblock(const IpAddress& address) {
   return {address.Masked(length), length};
 }
 
+IpPrefix Network(const IpAddress& address) {
+  const int length = address.version() == 4 ? 24 : 64;
+  return {address.Masked(length), length};
+}
+
 }  // namespace weir::control

@@ -51,6 +51,10 @@ struct IpPrefix {
 // What address mode "netblock" keeps: the /24 of an IPv4, the /48 of an IPv6 address.
 IpPrefix Netblock(const IpAddress& address);
 
+// One household or one site, as far as an address can tell: the /24 of an IPv4, the /64 of an IPv6
+// address.
+IpPrefix Network(const IpAddress& address);
+
 }  // namespace weir::control
 
 #endif  // WEIR_CONTROL_ADMISSION_IP_ADDRESS_H_

@@ -16,12 +16,6 @@ namespace {
 
 namespace ms = measurement::v1;
 
-grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
-
 // Streams one test. The test's thread may outlive the stream, and the other way round.
 class TestStream final : public grpc::ServerWriteReactor<ms::RunTestUpdate> {
  public:

@@ -3,6 +3,7 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <memory>
@@ -23,12 +24,6 @@ constexpr uint32_t kDefaultDeadLetters = 100;
 constexpr size_t kMaxReason = 512;
 // gRPC's own limit is 4 MiB, and a record of a day has some 8 MB of intervals.
 constexpr size_t kMaxReplyBytes = size_t{2} << 20;
-
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 // Who the recipient is towards records, as every layer of the policy declares it.
 absl::StatusOr<Reader> FindRecipient(const Policy& policy, const dv::Destination& destination) {
@@ -59,9 +54,8 @@ void Fill(const PendingDelivery& pending, Fields fields, dv::Item* item) {
     dv::Tombstone* tombstone = item->mutable_tombstone();
     tombstone->set_session_id(record.session_id());
     tombstone->set_direction(record.direction());
-    tombstone->set_negotiated_unix_ns(static_cast<uint64_t>(record.negotiated_at().seconds()) *
-                                          1'000'000'000 +
-                                      static_cast<uint64_t>(record.negotiated_at().nanos()));
+    tombstone->set_negotiated_unix_ns(static_cast<uint64_t>(
+        google::protobuf::util::TimeUtil::TimestampToNanoseconds(record.negotiated_at())));
     tombstone->set_experiment(record.experiment());
     return;
   }
@@ -125,7 +119,7 @@ absl::Status ExportService::Settle(const dv::Destination& destination,
 grpc::ServerUnaryReactor* ExportService::Pull(grpc::CallbackServerContext* context,
                                               const dv::PullRequest* request,
                                               dv::PullReply* reply) {
-  return Answer(context, PullItems(*request, reply));
+  return Finish(context, PullItems(*request, reply));
 }
 
 grpc::ServerUnaryReactor* ExportService::Acknowledge(grpc::CallbackServerContext* context,
@@ -133,7 +127,7 @@ grpc::ServerUnaryReactor* ExportService::Acknowledge(grpc::CallbackServerContext
                                                      dv::AcknowledgeReply*) {
   std::vector<Delivery> deliveries;
   for (const dv::Settled& settled : request->settled()) deliveries.push_back(ToDelivery(settled));
-  return Answer(context, Settle(request->destination(), deliveries));
+  return Finish(context, Settle(request->destination(), deliveries));
 }
 
 grpc::ServerUnaryReactor* ExportService::Refuse(grpc::CallbackServerContext* context,
@@ -142,13 +136,13 @@ grpc::ServerUnaryReactor* ExportService::Refuse(grpc::CallbackServerContext* con
   Delivery delivery = ToDelivery(request->settled());
   delivery.refused = true;
   delivery.reason = request->reason().substr(0, kMaxReason);
-  return Answer(context, Settle(request->destination(), {delivery}));
+  return Finish(context, Settle(request->destination(), {delivery}));
 }
 
 grpc::ServerUnaryReactor* ExportService::GetStatus(grpc::CallbackServerContext* context,
                                                    const dv::GetStatusRequest* request,
                                                    dv::Status* reply) {
-  return Answer(context, Describe(*request, reply));
+  return Finish(context, Describe(*request, reply));
 }
 
 absl::Status ExportService::Describe(const dv::GetStatusRequest& request, dv::Status* status) {

@@ -14,6 +14,14 @@ inline grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
+// Answers a call with what became of it.
+inline grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context,
+                                        const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
 }  // namespace weir::control
 
 #endif  // WEIR_CONTROL_API_GRPC_STATUS_H_

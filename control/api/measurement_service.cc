@@ -115,9 +115,7 @@ grpc::ServerUnaryReactor* MeasurementService::GetServerInfo(grpc::CallbackServer
                                                             const ms::GetServerInfoRequest*,
                                                             ms::ServerInfo* reply) {
   *reply = manager_->Info();
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+  return Finish(context, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* MeasurementService::Negotiate(grpc::CallbackServerContext* context,
@@ -139,21 +137,17 @@ grpc::ServerBidiReactor<ms::RunRequest, ms::RunReply>* MeasurementService::Run(
 grpc::ServerUnaryReactor* MeasurementService::GetResult(grpc::CallbackServerContext* context,
                                                         const ms::GetResultRequest* request,
                                                         ms::GetResultReply* reply) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   absl::StatusOr<ms::GetResultReply> result = manager_->GetResult(request->session_id());
   if (result.ok()) *reply = *result;
-  reactor->Finish(ToGrpc(result.status()));
-  return reactor;
+  return Finish(context, result.status());
 }
 
 grpc::ServerUnaryReactor* MeasurementService::Lookup(grpc::CallbackServerContext* context,
                                                      const ms::LookupRequest* request,
                                                      ms::LookupReply* reply) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   absl::StatusOr<ms::LookupReply> found = manager_->Lookup(*request, IpOf(context->peer()));
   if (found.ok()) *reply = *found;
-  reactor->Finish(ToGrpc(found.status()));
-  return reactor;
+  return Finish(context, found.status());
 }
 
 }  // namespace weir::control

@@ -1,13 +1,13 @@
 #include "control/cli/lookup_command.h"
 
 #include <cmath>
-#include <filesystem>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "control/cli/query.h"
+#include "control/cli/remote_server.h"
 
 namespace weir::cli {
 namespace {
@@ -81,12 +81,7 @@ ExitCode LookUp(const Context& context, const LookupOptions& options) {
   ms::LookupFlowRequest request;
   *request.mutable_packet() = std::get<ms::LookupRequest>(packet);
   if (!options.server.empty()) {
-    ms::RemoteServer* remote = request.mutable_remote();
-    remote->set_address(options.server);
-    remote->set_plaintext(options.plaintext);
-    if (!options.ca.empty()) {
-      remote->set_ca_file(std::filesystem::absolute(options.ca).string());
-    }
+    *request.mutable_remote() = ToRemote(options.server, options.ca, options.plaintext);
   }
   return Query(
       context, "cannot look that up", &AdminStub::LookupFlow, request,

@@ -5,12 +5,12 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "control/cli/programs.h"
 #include "control/cli/query.h"
+#include "control/cli/remote_server.h"
 #include "control/cli/render_list.h"
 #include "control/cli/render_server.h"
 
@@ -47,11 +47,7 @@ ExitCode ShowInfo(const Context& context, const InfoOptions& options) {
                  });
   }
   measurement::v1::GetRemoteInfoRequest request;
-  request.mutable_remote()->set_address(options.server);
-  request.mutable_remote()->set_plaintext(options.plaintext);
-  if (!options.ca.empty()) {
-    request.mutable_remote()->set_ca_file(std::filesystem::absolute(options.ca).string());
-  }
+  *request.mutable_remote() = ToRemote(options.server, options.ca, options.plaintext);
   return Query(context, absl::StrCat("cannot ask ", options.server), &AdminStub::GetRemoteInfo,
                request, [&](const measurement::v1::ServerInfo& server) {
                  if (context.json) return JsonLine(server);

@@ -28,7 +28,7 @@ std::string End(const IpAddress& ip, uint32_t port) {
 std::string Asker(const std::string& ip) {
   const auto address = IpAddress::Parse(ip);
   if (!address) return "?";  // A name of a socket: all of them together.
-  return address->Masked(address->version() == 4 ? 24 : 64).ToString();
+  return Network(*address).ToString();
 }
 
 absl::Status FileError(const std::string& file) {

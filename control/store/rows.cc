@@ -1,5 +1,7 @@
 #include "control/store/rows.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,10 +16,6 @@ using record::v1::Record;
 
 absl::Status Damaged(const std::string& what) {
   return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
-}
-
-int64_t UnixNs(const google::protobuf::Timestamp& time) {
-  return time.seconds() * 1'000'000'000 + time.nanos();
 }
 
 absl::Status InsertRecord(Database* database, const Record& record) {
@@ -37,7 +35,7 @@ absl::Status InsertRecord(Database* database, const Record& record) {
       .Bind(1, record.session_id())
       .Bind(2, int64_t{record.direction()})
       .Bind(3, int64_t{record.outcome()})
-      .Bind(4, UnixNs(record.negotiated_at()))
+      .Bind(4, google::protobuf::util::TimeUtil::TimestampToNanoseconds(record.negotiated_at()))
       .Bind(5, record.experiment())
       .Bind(6, int64_t{record.release_class()})
       .BindBlob(7, head.SerializeAsString())

@@ -1,6 +1,7 @@
 #include "control/export/delivery/mlab_row.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -22,8 +23,8 @@ Facts FactsOf(const delivery::v1::Item& item) {
   }
   const auto& record = item.record();
   return {record.session_id(), record.direction(),
-          static_cast<uint64_t>(record.negotiated_at().seconds()) * 1'000'000'000 +
-              static_cast<uint64_t>(record.negotiated_at().nanos())};
+          static_cast<uint64_t>(
+              google::protobuf::util::TimeUtil::TimestampToNanoseconds(record.negotiated_at()))};
 }
 
 const char* DirectionName(record::v1::Direction direction) {
