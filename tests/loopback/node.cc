@@ -51,9 +51,6 @@ Node::Node(const std::string& directory, const std::string& name, const std::str
   pid_ = fork();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    // Where the build has sanitizers: to look for leaks at the end, all threads are stopped by
-    // ptrace, and once in a hundred times on a busy machine one of EAL's never is.
-    setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
     execv(binary, argv.data());
     _exit(127);
   }
