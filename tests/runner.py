@@ -46,6 +46,7 @@ SUITES = (
     Suite("loopback", "packets between two ports of one process", "build", meson=("loopback",)),
     Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
     Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
+    Suite("policy", "each rule of the founding page has a test that needs it", "build", pytest="tests/policy"),
     Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair", alone=True),
     Suite("bench", "the benchmarks' table, arguments and files", "build", pytest="tests/bench", alone=True),
     Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900, alone=True),

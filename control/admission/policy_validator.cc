@@ -26,6 +26,8 @@ using policy::v1::Match;
 constexpr char kCertificate[] = "certificate:";
 constexpr char kToken[] = "token:";
 constexpr char kResearcher[] = "researcher:";
+// What a tool measures beside its test, of other traffic.
+constexpr char kResearcherExternal[] = "researcher-external";
 constexpr uint32_t kMaxEmbargoDays = 365;
 constexpr uint32_t kMaxAnonymiseDays = 36'500;
 
@@ -204,7 +206,11 @@ class Validator {
       if (rule.address() != "full" && rule.address() != "netblock" && rule.address() != "none") {
         fault("address: \"", rule.address(), "\"; allowed: \"full\", \"netblock\", \"none\"");
       }
-      if (rule.release_class() != "public" && rule.release_class() != "operator_only") {
+      if (rule.release_class() == kResearcherExternal) {
+        fault("release_class: \"", kResearcherExternal,
+              "\" has no route into this store: such data goes from the tool to its researcher; "
+              "allowed: \"public\", \"operator_only\"");
+      } else if (rule.release_class() != "public" && rule.release_class() != "operator_only") {
         fault("release_class: \"", rule.release_class(),
               "\"; allowed: \"public\", \"operator_only\"");
       }

@@ -303,6 +303,19 @@ TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
             std::string::npos);
 }
 
+TEST(PolicyTest, AResearchersOwnDataHasNoRouteIntoTheStore) {
+  const auto policy = Policy::Parse("p",
+                                    "profile: \"lab\" admission { name: \"r\" effect: ALLOW } "
+                                    "export { name: \"x\" effect: ALLOW address: \"none\" "
+                                    "release_class: \"researcher-external\" }");
+  ASSERT_TRUE(absl::IsInvalidArgument(policy.status()));
+  EXPECT_NE(policy.status().message().find(
+                "export rule \"x\": release_class: \"researcher-external\" has no route into this "
+                "store: such data goes from the tool to its researcher"),
+            std::string::npos)
+      << policy.status();
+}
+
 TEST(PolicyTest, LoadReportsMissingFile) {
   EXPECT_TRUE(absl::IsNotFound(LoadPolicy({"/nonexistent/policy"}).status()));
 }
