@@ -32,12 +32,13 @@ void FillTemplate(benchmark::State& state) {
   FrameArray frames(kBuffers);
   const auto payload = static_cast<uint32_t>(state.range(0));
   const dataplane::PacketTemplate size(SenderSpec(payload), payload, kSenderMac, kReceiverMac, 0);
+  const dataplane::PacketTemplate::MbufFields fields = size.mbuf_fields();
   uint32_t sequence = 0;
   MeasureCycles(
       state, kBuffers, [] {},
       [&] {
         for (size_t i = 0; i < kBuffers; ++i) {
-          dataplane::StampPacket(size.Prepare(frames.mbuf(i)), sequence++, 12345);
+          dataplane::StampPacket(size.Prepare(frames.mbuf(i), fields), sequence++, 12345);
         }
         benchmark::ClobberMemory();
       });

@@ -22,15 +22,16 @@ uint16_t TestPacketChecksum(const FlowSpec& spec, std::span<const uint8_t> udp_h
       {udp_header, {reinterpret_cast<const uint8_t*>(&cookie), sizeof(cookie)}, filler});
 }
 
-// Two templates alive at the same time never share one.
-uint32_t NextId() {
+}  // namespace
+
+// Two templates alive at the same time do not share one: a flow lives a day, in which nobody makes
+// a billion.
+uint32_t PacketTemplate::NextId() {
   static std::atomic<uint32_t> last{0};
   uint32_t id = 0;
-  while (id == 0) id = ++last;
+  while (id == 0) id = last += kIdStep;
   return id;
 }
-
-}  // namespace
 
 void WriteFiller(uint8_t* to, size_t length) {
   uint64_t state = 0x9E3779B97F4A7C15;  // xorshift64*: incompressible, and no secret.
@@ -45,9 +46,13 @@ void WriteFiller(uint8_t* to, size_t length) {
 
 PacketTemplate::PacketTemplate(const FlowSpec& spec, uint32_t udp_payload,
                                const rte_ether_addr& source, const rte_ether_addr& destination,
-                               uint16_t vlan) {
+                               uint16_t vlan)
+    : id_(NextId() | (spec.remote.ip.is_v4() ? 0 : kV6) | (vlan != 0 ? kTagged : 0)) {
   const auto udp_bytes = static_cast<uint16_t>(sizeof(UdpHeader) + udp_payload);
-  uint8_t* at = WriteEthernet(bytes_, source, destination, vlan,
+  frame_bytes_ = static_cast<uint16_t>(header_bytes() + udp_payload);
+
+  uint8_t bytes[kMaxHeaderBytes + sizeof(wire::TestPacket)];
+  uint8_t* at = WriteEthernet(bytes, source, destination, vlan,
                               spec.remote.ip.is_v4() ? kEtherTypeIp4 : kEtherTypeIp6);
   at = WriteIp(at, spec.local.ip, spec.remote.ip, spec.dscp, udp_bytes);
   uint8_t* const udp = at;
@@ -55,29 +60,13 @@ PacketTemplate::PacketTemplate(const FlowSpec& spec, uint32_t udp_payload,
   reinterpret_cast<UdpHeader*>(udp)->checksum =
       TestPacketChecksum(spec, {udp, sizeof(UdpHeader)}, udp_payload);
 
-  header_bytes_ = static_cast<uint16_t>(at - bytes_);
-  ip_bytes_ = spec.ip_header_bytes() + udp_bytes;
-  frame_bytes_ = std::max(header_bytes_ + udp_payload, kMinFrameBytes);
-
   wire::TestPacket packet{};
   packet.cookie = spec.cookie;
-  uint8_t* const end = bytes_ + sizeof(bytes_);
-  std::memcpy(at, &packet, std::min(sizeof(packet), static_cast<size_t>(end - at)));
-  copy_long_ = at + sizeof(packet) > bytes_ + kShortCopy;
-  if (at + sizeof(packet) < end) {
-    WriteFiller(at + sizeof(packet), static_cast<size_t>(end - at) - sizeof(packet));
-  }
-
-  id_ = NextId();
-  rte_mbuf mbuf{};
-  mbuf.data_off = static_cast<uint16_t>(kPayloadOffset - header_bytes_);
-  mbuf.refcnt = 1;
-  mbuf.nb_segs = 1;
-  mbuf.port = RTE_MBUF_PORT_INVALID;
-  mbuf.data_len = static_cast<uint16_t>(frame_bytes_);
-  mbuf.pkt_len = frame_bytes_;
-  mbuf.hash.usr = id_;
-  std::memcpy(mbuf_fields_, &mbuf.rearm_data, sizeof(mbuf_fields_));
+  std::memcpy(at, &packet, sizeof(packet));
+  at += sizeof(packet);
+  WriteFiller(at, static_cast<size_t>(bytes + sizeof(bytes) - at));
+  std::memcpy(bytes_, bytes, sizeof(bytes_));
+  std::memcpy(tail_, bytes + sizeof(bytes_), sizeof(tail_));
 }
 
 }  // namespace weir::dataplane

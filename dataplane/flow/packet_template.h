@@ -5,6 +5,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,56 +32,102 @@ class PacketTemplate {
   PacketTemplate(const FlowSpec& spec, uint32_t udp_payload, const rte_ether_addr& source,
                  const rte_ether_addr& destination, uint16_t vlan);
 
+  // An mbuf from data_off to hash: its place in the buffer, its lengths, no offloads, and in
+  // hash.usr, which no driver reads or writes on transmit, the template's id. Each packet of a
+  // template has the same. Composed in registers: what lies in memory in smaller parts cannot be
+  // loaded at once before it has left the store buffer.
+  struct MbufFields {
+    using Vector [[gnu::vector_size(16)]] = uint64_t;
+    Vector rearm_data_ol_flags;  // rearm_data: data_off, refcnt, nb_segs, port.
+    Vector lengths_hash;         // packet_type, pkt_len; data_len, vlan_tci, hash.
+
+    uint32_t id() const { return static_cast<uint32_t>(lengths_hash[1] >> 32); }
+    void WriteTo(rte_mbuf* mbuf) const {
+      auto* const to = reinterpret_cast<uint8_t*>(&mbuf->rearm_data);
+      std::memcpy(to, &rearm_data_ol_flags, sizeof(Vector));
+      std::memcpy(to + sizeof(Vector), &lengths_hash, sizeof(Vector));
+    }
+  };
+  MbufFields mbuf_fields() const {
+    using Vector = MbufFields::Vector;
+    MbufFields fields;
+    fields.rearm_data_ol_flags = Vector{kOneSegment | (kPayloadOffset - header_bytes()), 0};
+    fields.lengths_hash =
+        Vector{uint64_t{frame_bytes_} << 32, uint64_t{id_} << 32 | uint64_t{frame_bytes_}};
+    return fields;
+  }
+
   // Makes an mbuf of a TxPool a packet of this template, but for what StampPacket writes.
-  // Returns its payload. A buffer that last carried this same template still has its headers:
-  // with one flow on a queue a packet costs the bytes that differ.
-  uint8_t* Prepare(rte_mbuf* mbuf) const {
+  // Returns its payload. `fields` are the template's. A buffer that last carried this same template
+  // still has its headers: with one flow on a queue a packet costs the bytes that differ.
+  uint8_t* Prepare(rte_mbuf* mbuf, const MbufFields& fields) const {
     uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
-    if (mbuf->hash.usr != id_) WriteHeaders(payload);
-    std::memcpy(&mbuf->rearm_data, mbuf_fields_, sizeof(mbuf_fields_));
+    if (mbuf->hash.usr != fields.id()) WriteHeaders(payload);
+    fields.WriteTo(mbuf);
     return payload;
   }
 
+  uint8_t* Prepare(rte_mbuf* mbuf) const { return Prepare(mbuf, mbuf_fields()); }
+
   // The same of a buffer that most likely carries another template's.
   uint8_t* PrepareAnew(rte_mbuf* mbuf) const {
+    const MbufFields fields = mbuf_fields();
     uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
     WriteHeaders(payload);
-    std::memcpy(&mbuf->rearm_data, mbuf_fields_, sizeof(mbuf_fields_));
+    fields.WriteTo(mbuf);
     return payload;
   }
 
   // Writes the headers and the cookie of this flow in front of and into the payload at
-  // `payload`. May write some filler behind them, the same that lies there.
+  // `payload`. May write some of the payload behind them: filler, the same that lies there, and
+  // what StampPacket writes.
   void WriteHeaders(uint8_t* payload) const {
-    std::memcpy(payload - header_bytes_, bytes_, kShortCopy);
-    if (copy_long_) std::memcpy(payload - header_bytes_ + kShortCopy, bytes_ + kShortCopy, 16);
+    std::memcpy(payload - header_bytes(), bytes_, sizeof(bytes_));
+    if (is_v6()) std::memcpy(payload - header_bytes() + sizeof(bytes_), tail_, sizeof(tail_));
   }
 
-  uint32_t header_bytes() const { return header_bytes_; }
-  uint32_t frame_bytes() const { return frame_bytes_; }  // Without FCS, padded to 60.
-  uint32_t ip_bytes() const { return ip_bytes_; }
+  uint32_t header_bytes() const {
+    constexpr uint32_t kShortest = RTE_ETHER_HDR_LEN + 20 + 8;
+    if ((id_ & (kV6 | kTagged)) == 0) [[likely]]
+      return kShortest;
+    return kShortest + (is_v6() ? 20 : 0) + (id_ & kTagged ? kVlanTagBytes : 0);
+  }
+  uint32_t frame_bytes() const { return frame_bytes_; }  // Without FCS.
+  uint32_t ip_bytes() const {
+    return frame_bytes_ - RTE_ETHER_HDR_LEN - (id_ & kTagged ? kVlanTagBytes : 0);
+  }
   uint32_t wire_frame_bytes() const { return frame_bytes_ + RTE_ETHER_CRC_LEN; }
 
  private:
-  static constexpr size_t kShortCopy = 64;
-  static constexpr size_t kLongCopy = kShortCopy + 16;
-  static_assert(kMaxHeaderBytes + sizeof(wire::TestPacket::cookie) <= kLongCopy);
+  // In rearm_data, behind data_off: refcnt 1, nb_segs 1, no port.
+  static constexpr uint64_t kOneSegment =
+      uint64_t{1} << 16 | uint64_t{1} << 32 | uint64_t{RTE_MBUF_PORT_INVALID} << 48;
+  static_assert(std::endian::native == std::endian::little);
+  static_assert(offsetof(rte_mbuf, ol_flags) == offsetof(rte_mbuf, rearm_data) + 8 &&
+                offsetof(rte_mbuf, pkt_len) == offsetof(rte_mbuf, rearm_data) + 20 &&
+                offsetof(rte_mbuf, data_len) == offsetof(rte_mbuf, rearm_data) + 24 &&
+                offsetof(rte_mbuf, hash.usr) == offsetof(rte_mbuf, rearm_data) + 28);
 
-  // An mbuf from data_off to hash: its place in the buffer, its lengths, no offloads, and in
-  // hash.usr, which no driver reads or writes on transmit, the template's id.
-  static constexpr size_t kMbufFieldBytes = 32;
-  static_assert(offsetof(rte_mbuf, hash.usr) + sizeof(uint32_t) - offsetof(rte_mbuf, rearm_data) ==
-                kMbufFieldBytes);
+  // In id_: what the headers are.
+  static constexpr uint32_t kV6 = 1;
+  static constexpr uint32_t kTagged = 2;
+  static constexpr uint32_t kIdStep = 4;
+  bool is_v6() const { return (id_ & kV6) != 0; }
+  static uint32_t NextId();
 
-  alignas(64) uint8_t bytes_[kLongCopy];
-  alignas(16) uint8_t mbuf_fields_[kMbufFieldBytes];
+  // Headers and cookie, and some of the payload where there is room for more.
+  uint8_t tail_[10];  // Behind bytes_, of IPv6.
+  uint16_t frame_bytes_;
   uint32_t id_;  // Never 0, which a fresh mbuf has.
-  uint32_t frame_bytes_;
-  uint32_t ip_bytes_;
-  uint16_t header_bytes_;
-  bool copy_long_;
+  uint8_t bytes_[64];
+
+  static_assert(kMaxHeaderBytes + sizeof(wire::TestPacket::cookie) ==
+                sizeof(bytes_) + sizeof(tail_));
 };
-static_assert(sizeof(PacketTemplate) == 128);
+// A TxFlow has the first 16 of them at the end of one cache line and the others in the next.
+static_assert(sizeof(PacketTemplate) == 80);
+// A test packet is never padded.
+static_assert(RTE_ETHER_HDR_LEN + 20 + 8 + wire::kMinUdpPayload == kMinFrameBytes);
 
 // Writes what differs from packet to packet, with the checksum complement.
 inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time) {

@@ -8,36 +8,39 @@
 
 namespace weir::dataplane {
 
-// Time in TSC cycles since the flow was armed, 16 fractional bits: 32 hours at 2.4 GHz, and
-// at 148.8 Mpps the rate is exact to 5e-7.
+// TSC cycles with 16 fractional bits, so that at 148.8 Mpps the rate is exact to 5e-7. A time, or
+// the span between two. Times wrap around (within 32 hours at 2.4 GHz): which of two is the earlier
+// is known as long as they are no more than half of that apart.
 using PaceTime = uint64_t;
 inline constexpr int kPaceFractionBits = 16;
 
-// Cycles from one packet of `ip_bytes` to the next at `rate_bps` (IP layer). 0: unpaced.
+constexpr PaceTime PaceTimeAt(uint64_t tsc) { return tsc << kPaceFractionBits; }
+constexpr bool IsEarlier(PaceTime a, PaceTime b) { return static_cast<int64_t>(a - b) < 0; }
+
+// No deadline is further from the one before it: two hours at 2.4 GHz.
+inline constexpr PaceTime kLongestGap = PaceTime{1} << 60;
+
+// From one packet of `ip_bytes` to the next at `rate_bps` (IP layer). 0: unpaced.
 constexpr PaceTime PaceInterval(uint64_t ip_bytes, uint64_t rate_bps, uint64_t tsc_hz) {
   if (rate_bps == 0) return 0;
-  return static_cast<PaceTime>(((Uint128{ip_bytes} * 8 * tsc_hz) << kPaceFractionBits) / rate_bps);
+  const Uint128 exact = ((Uint128{ip_bytes} * 8 * tsc_hz) << kPaceFractionBits) / rate_bps;
+  return exact < kLongestGap ? static_cast<PaceTime>(exact) : kLongestGap;
 }
 
 // Written and read by the worker that owns the flow.
 class Pacer {
  public:
-  void Start(uint64_t start_tsc) {
-    start_tsc_ = start_tsc;
-    due_ = 0;
-  }
+  void Start(uint64_t start_tsc) { due_ = PaceTimeAt(start_tsc); }
 
-  PaceTime At(uint64_t tsc) const { return (tsc - start_tsc_) << kPaceFractionBits; }
-  bool Due(PaceTime now) const { return due_ <= now; }
+  bool Due(PaceTime now) const { return !IsEarlier(now, due_); }
   // A flow may be `max_lag` behind and still catch up; deadlines older than this are given up
   // and counted as unsent.
-  bool TooLate(PaceTime now, PaceTime max_lag) const { return due_ <= now && now - due_ > max_lag; }
-  void Advance(PaceTime interval) { due_ += interval; }
+  bool TooLate(PaceTime now, PaceTime max_lag) const { return Due(now) && now - due_ > max_lag; }
+  void Advance(PaceTime span) { due_ += span; }
   PaceTime due() const { return due_; }
   void SetDue(PaceTime due) { due_ = due; }
 
  private:
-  uint64_t start_tsc_ = 0;
   PaceTime due_ = 0;
 };
 

@@ -20,13 +20,15 @@ class Ramp {
         growth_((BytesAUnit(to_bps, tsc_hz) - rate_) /
                 std::ldexp(static_cast<double>(duration_cycles), kPaceFractionBits)) {}
 
+  void Start(PaceTime start) { start_ = start; }
+
   // The deadline of the packet behind those that were taken.
   PaceTime Due() const {
-    if (bytes_ == 0) return 0;
+    if (bytes_ == 0) return start_;
     const auto bytes = static_cast<double>(bytes_);
     // The root of the integral in the form that loses no digits where the rate hardly grows.
-    return static_cast<PaceTime>(2 * bytes /
-                                 (rate_ + std::sqrt(rate_ * rate_ + 2 * growth_ * bytes)));
+    return start_ + static_cast<PaceTime>(2 * bytes /
+                                          (rate_ + std::sqrt(rate_ * rate_ + 2 * growth_ * bytes)));
   }
 
   void Take(uint64_t ip_bytes) { bytes_ += ip_bytes; }
@@ -34,7 +36,7 @@ class Ramp {
 
   // Whole bytes that are due by `time` and were not taken.
   uint64_t BytesBehind(PaceTime time) const {
-    const auto t = static_cast<double>(time);
+    const auto t = static_cast<double>(time - start_);
     const auto due = static_cast<uint64_t>(t * (rate_ + growth_ * t / 2));
     return due > bytes_ ? due - bytes_ : 0;
   }
@@ -47,6 +49,7 @@ class Ramp {
 
   const double rate_;    // Bytes a unit of PaceTime at the start,
   const double growth_;  // and what each unit adds to it.
+  PaceTime start_ = 0;
   uint64_t bytes_ = 0;
 };
 

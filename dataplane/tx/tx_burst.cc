@@ -13,15 +13,19 @@ void TxBurst::ShareAmong(size_t unpaced_flows) {
   turn_ = kTxSaturatedBurst / static_cast<uint32_t>(flows);
 }
 
-bool TxBurst::KeepMore() {
-  void** const room = reinterpret_cast<void**>(kept_ + kept_count_);
-  if (rte_mempool_get_bulk(queue_.pool, room, kTxBurst) != 0) return false;
-  kept_count_ += kTxBurst;
-  return true;
+// In halves: a pool that has not so many left may have half of it.
+void TxBurst::KeepMore() {
+  for (uint32_t count = kTxSaturatedBurst - kept_count_; count != 0; count /= 2) {
+    void** const room = reinterpret_cast<void**>(kept_ + kept_count_);
+    if (rte_mempool_get_bulk(queue_.pool, room, count) != 0) continue;
+    kept_count_ += count;
+    return;
+  }
 }
 
 bool TxBurst::Take(rte_mbuf** mbufs, uint32_t count) {
-  if (count > kept_count_ && count < kTxBurst) (void)KeepMore();
+  // For flows that take a packet or a few.
+  if (count > kept_count_ && count < kTxBurst) KeepMore();
   const uint32_t kept = std::min(kept_count_, count);
   if (kept < count && rte_mempool_get_bulk(queue_.pool, reinterpret_cast<void**>(mbufs + kept),
                                            count - kept) != 0) [[unlikely]] {
@@ -45,6 +49,15 @@ uint32_t TxBurst::Send(rte_mbuf** mbufs, uint32_t count) {
   return sent;
 }
 
+uint32_t TxBurst::SendKept(uint32_t count) {
+  const uint32_t sent =
+      rte_eth_tx_burst(queue_.port, queue_.queue, kept_, static_cast<uint16_t>(count));
+  kept_count_ -= sent;
+  if (kept_count_ != 0) std::copy_n(kept_ + sent, kept_count_, kept_);
+  AddRefused(count - sent);
+  return sent;
+}
+
 void TxBurst::FreeKept() {
   rte_pktmbuf_free_bulk(kept_, kept_count_);
   kept_count_ = 0;
@@ -53,11 +66,6 @@ void TxBurst::FreeKept() {
 uint32_t TxBurst::Flush() {
   if (count_ == 0) return 0;
   const uint32_t sent = Send(mbufs_, count_);
-  if (segment_count_ == 0) {
-    for (uint32_t i = sent; i < count_; ++i) ones_[i].flow->TakeBackOne(ones_[i].last_ns);
-    count_ = 0;
-    return sent;
-  }
   uint32_t left = sent;
   for (uint32_t i = 0; i < segment_count_; ++i) {
     const TxSegment& segment = segments_[i];

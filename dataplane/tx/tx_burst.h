@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include <cstdint>
+#include <span>
 
 #include "dataplane/tx/pacer.h"
 
@@ -71,26 +72,18 @@ class TxBurst {
   // core's cache, and, if they go to the same flow, carry its headers. False: there are not so
   // many.
   bool Take(rte_mbuf** mbufs, uint32_t count);
-  // The same of one packet; null: there is none.
-  rte_mbuf* TakeOne() {
-    if (kept_count_ == 0 && !KeepMore()) [[unlikely]]
-      return nullptr;
-    return kept_[--kept_count_];
-  }
-  // Adds one packet of a flow that counts it as sent already; `last_ns` is what to go back to if it
-  // is refused. There must be room, and nothing that was appended otherwise.
-  void AppendOne(rte_mbuf* mbuf, TxFlow* flow, uint64_t last_ns) {
-    ones_[count_] = {flow, last_ns};
-    mbufs_[count_++] = mbuf;
-  }
-  // What is in it was added by AppendOne, if anything is; or by Append.
-  bool has_room_for_one() const { return count_ < kTxSaturatedBurst; }
-  bool has_ones() const { return count_ != 0 && segment_count_ == 0; }
-  bool has_segments() const { return segment_count_ != 0; }
 
   // Passes `count` packets to the port, and keeps those it refuses for the next Take. Returns how
   // many left.
   uint32_t Send(rte_mbuf** mbufs, uint32_t count);
+
+  // Empty packets that are kept here until SendKept: a burst of them as long as the pool has any.
+  std::span<rte_mbuf* const> Keep() {
+    if (kept_count_ < kTxSaturatedBurst) KeepMore();
+    return {kept_, kept_count_};
+  }
+  // The first `count` of them were made: as Send.
+  uint32_t SendKept(uint32_t count);
 
   // Frees what is kept: before the pool is.
   void FreeKept();
@@ -104,9 +97,7 @@ class TxBurst {
   }
 
  private:
-  // Takes a burst from the pool into kept_, for flows that take a packet or a few. There must be
-  // room for it.
-  bool KeepMore();
+  void KeepMore();
 
   TxQueue queue_;
   uint32_t turn_ = kTxSaturatedBurst;
@@ -118,11 +109,6 @@ class TxBurst {
   rte_mbuf* mbufs_[kTxSaturatedBurst];
   PlannedPacket planned_[kTxBurst];
   TxSegment segments_[kTxBurst];
-  struct One {
-    TxFlow* flow;
-    uint64_t last_ns;
-  };
-  One ones_[kTxSaturatedBurst];
 };
 
 }  // namespace weir::dataplane

@@ -47,14 +47,14 @@ void TxFlow::operator delete(void* memory) { Memory().Free(memory); }
 #endif
 
 TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz)
-    : end_tsc_(ToCycles(spec.duration_ns, tsc_hz)),
-      limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
-      interval_(PaceInterval(templates.front().ip_bytes(), spec.rate_bps, tsc_hz)),
-      pacing_(static_cast<uint8_t>(spec.pacing)),
+    : pacing_(static_cast<uint8_t>(spec.pacing)),
       paced_(spec.rate_bps != 0),
       saturated_(!paced_ && templates.size() == 1),
       count_unsent_(!spec.rate_max),
+      end_tsc_(ToCycles(spec.duration_ns, tsc_hz)),
+      limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
       template_(templates.front()),
+      interval_(PaceInterval(templates.front().ip_bytes(), spec.rate_bps, tsc_hz)),
       exponential_(spec.cookie),
       slot_(spec.slot),
       generation_(spec.generation) {
@@ -77,14 +77,17 @@ TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint
   }
   if (spec.pacing == v1::PACING_BURST) {
     burst_ = {.packets = spec.burst_packets, .left = spec.burst_packets};
-    interval_ = mix_ == nullptr ? spec.burst_packets * interval_
-                                : spec.burst_packets * mix_->cycle_interval / mix_->cycle.size();
+    const Uint128 interval =
+        mix_ == nullptr ? Uint128{spec.burst_packets} * interval_
+                        : Uint128{spec.burst_packets} * mix_->cycle_interval / mix_->cycle.size();
+    interval_ = interval < kLongestGap ? static_cast<PaceTime>(interval) : kLongestGap;
   }
 }
 
 void TxFlow::Start(uint64_t now_tsc) {
   started_ = true;
   pacer_.Start(now_tsc);
+  if (mix_ != nullptr && mix_->ramp != nullptr) mix_->ramp->Start(pacer_.due());
   end_tsc_ += now_tsc;
 }
 
@@ -103,14 +106,14 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock, uint64_t now) {
     Finish(v1::END_DURATION, end_tsc_);
     return 0;
   }
-  if (!open || (paced_ && pacer_.TooLate(pacer_.At(now), burst->queue().max_lag))) [[unlikely]] {
-    GiveUpUntil(pacer_.At(now));
+  if (!open || (paced_ && pacer_.TooLate(PaceTimeAt(now), burst->queue().max_lag))) [[unlikely]] {
+    GiveUpUntil(PaceTimeAt(now));
     if (!open) return 0;
   }
   if (saturated_ && burst->turn() == kTxSaturatedBurst) {
     return burst->Flush() + SendSaturated(burst, now, clock);
   }
-  const uint32_t sent = burst->room() == 0 || burst->has_ones() ? burst->Flush() : 0;
+  const uint32_t sent = burst->room() == 0 ? burst->Flush() : 0;
   const uint32_t rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
   PlannedPacket* const planned = burst->planned();
   const uint32_t room = paced_ ? burst->room() : std::min(burst->room(), burst->turn());
@@ -119,25 +122,54 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock, uint64_t now) {
   return sent;
 }
 
+namespace {
+
+// A flow among thousands is far away when its turn comes: it is fetched some flows ahead.
+constexpr size_t kAhead = 40;
+
+// The turn of an unpaced flow is one packet: those that have nothing to see to fill a burst
+// together, for which the clock is read once; the others do as ever.
+uint32_t SendRoundOfOnes(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock) {
+  uint32_t sent = 0;
+  while (!flows.empty()) {
+    const std::span<rte_mbuf* const> mbufs = burst->Keep();
+    const size_t most = std::min(mbufs.size(), flows.size());
+    const uint64_t now = ReadTsc();
+    const uint64_t now_ns = clock.ToNs(now);
+    uint64_t last_ns[kTxSaturatedBurst];
+    size_t made = 0;
+    for (; made < most; ++made) {
+      if (made + kAhead < flows.size()) flows[made + kAhead]->PrefetchOne();
+      if (!flows[made]->MakeOne(mbufs[made], now, now_ns, &last_ns[made])) [[unlikely]]
+        break;
+    }
+    if (made != 0) {
+      sent += burst->Flush();  // What was made before these.
+      const uint32_t left = burst->SendKept(static_cast<uint32_t>(made));
+      for (size_t i = left; i < made; ++i) flows[i]->TakeBackOne(last_ns[i]);
+      sent += left;
+    }
+    if (made == most && most != 0) {
+      flows = flows.subspan(made);
+      continue;
+    }
+    sent += flows[made]->Send(burst, clock, now);
+    flows = flows.subspan(made + 1);
+  }
+  return sent + burst->Flush();
+}
+
+}  // namespace
+
 uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock) {
-  // A flow among thousands is far away when its turn comes: it is fetched some flows ahead. Some
-  // flows share a reading of the clock, for what is due; paced packets are stamped one by one.
-  constexpr size_t kAhead = 40;
+  if (burst->turn() == 1) return SendRoundOfOnes(flows, burst, clock);
+  // Some flows share a reading of the clock, for what is due; paced packets are stamped one by one.
   constexpr size_t kFlowsAReading = 8;
-  const bool ones = burst->turn() == 1;
   uint64_t now = 0;
-  uint64_t now_ns = 0;
   uint32_t sent = 0;
   for (size_t i = 0; i < flows.size(); ++i) {
     if (i + kAhead < flows.size()) flows[i + kAhead]->Prefetch();
-    if (i % kFlowsAReading == 0) {
-      now = ReadTsc();
-      now_ns = clock.ToNs(now);
-    }
-    if (ones) {
-      if (!burst->has_room_for_one() || burst->has_segments()) sent += burst->Flush();
-      if (flows[i]->SendOne(burst, now, now_ns)) continue;
-    }
+    if (i % kFlowsAReading == 0) now = ReadTsc();
     sent += flows[i]->Send(burst, clock, now);
   }
   return sent + burst->Flush();
@@ -155,8 +187,9 @@ uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine
   uint32_t sent = 0;
   if (burst->Take(mbufs, count)) [[likely]] {
     auto sequence = static_cast<uint32_t>(packets_);
+    const PacketTemplate::MbufFields fields = template_.mbuf_fields();
     for (uint32_t i = 0; i < count; ++i) {
-      StampPacket(template_.Prepare(mbufs[i]), sequence++, static_cast<uint32_t>(stamp_ns));
+      StampPacket(template_.Prepare(mbufs[i], fields), sequence++, static_cast<uint32_t>(stamp_ns));
     }
     sent = burst->Send(mbufs, count);
   } else {
@@ -184,7 +217,7 @@ uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
       Finish(LimitReached(), now_tsc);
     return count;
   }
-  const PaceTime now = paced_ ? pacer_.At(now_tsc) : 0;
+  const PaceTime now = paced_ ? PaceTimeAt(now_tsc) : pacer_.due();
   uint64_t packets = packets_;
   uint64_t bytes = mix_ == nullptr ? 0 : mix_->bytes;
   uint32_t count = 0;
@@ -274,10 +307,10 @@ void TxFlow::GoBackTo(const TxSegment& segment, uint32_t first) {
 void TxFlow::GiveUpUntil(PaceTime limit) {
   const PaceTime cycle_interval = mix_ == nullptr ? interval_ : mix_->cycle_interval;
   if (!count_unsent_ || cycle_interval == 0) {
-    if (limit > pacer_.due()) pacer_.SetDue(limit);
+    if (IsEarlier(pacer_.due(), limit)) pacer_.SetDue(limit);
     return;
   }
-  if (pacer_.due() >= limit) return;
+  if (!IsEarlier(pacer_.due(), limit)) return;
   if (pacing_ == v1::PACING_BURST) {
     GiveUpBurstsUntil(limit);
     return;
@@ -289,7 +322,7 @@ void TxFlow::GiveUpUntil(PaceTime limit) {
   const uint64_t cycles = (limit - pacer_.due()) / cycle_interval;
   unsent_ += cycles * (mix_ == nullptr ? 1 : mix_->cycle.size());
   pacer_.Advance(cycles * cycle_interval);
-  while (pacer_.due() < limit) {
+  while (IsEarlier(pacer_.due(), limit)) {
     pacer_.Advance(IntervalOf(NextSize()));
     AdvanceSize();
     ++unsent_;
@@ -316,7 +349,7 @@ void TxFlow::GiveUpRampUntil(PaceTime limit) {
     ramp.Take((cycles - 1) * cycle_bytes);
     unsent_ += (cycles - 1) * mix_->cycle.size();
   }
-  for (; ramp.Due() < limit; AdvanceSize()) {
+  for (; IsEarlier(ramp.Due(), limit); AdvanceSize()) {
     ramp.Take(mix_->templates[NextSize()].ip_bytes());
     ++unsent_;
   }
@@ -325,7 +358,7 @@ void TxFlow::GiveUpRampUntil(PaceTime limit) {
 }
 
 void TxFlow::Finish(v1::EndReason reason, uint64_t now_tsc) {
-  if (reason == v1::END_DURATION) GiveUpUntil(pacer_.At(now_tsc));
+  if (reason == v1::END_DURATION) GiveUpUntil(PaceTimeAt(now_tsc));
   reason_ = static_cast<uint8_t>(reason);
   plain_ = false;
   dirty_ = true;

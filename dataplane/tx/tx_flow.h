@@ -4,6 +4,7 @@
 
 #include <rte_prefetch.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -29,14 +30,15 @@ namespace weir::dataplane {
 // writes a second it does not take notice.
 struct TxGate {
   std::atomic<uint64_t> allow_until_tsc{0};  // The earlier end of control and peer lease.
-  std::atomic<uint32_t> rate_shift{0};       // Rate is divided by 2^shift.
+  std::atomic<uint8_t> rate_shift{0};        // Rate is divided by 2^shift.
   std::atomic<bool> stop{false};
 };
 
 // Made by the main lcore; from the moment it is in a worker's configuration only that worker
 // calls Send and PublishTo. `gate` is the main lcore's side, `final_published` the worker's answer.
-// A packet of an unpaced flow touches three cache lines, one of a paced flow four.
-class TxFlow {
+// A packet of an unpaced flow touches two cache lines, one of a paced flow three; IPv6 one more
+// than its two.
+class alignas(shm::kCacheLine) TxFlow {
  public:
   TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz);
 
@@ -45,10 +47,15 @@ class TxFlow {
   static void operator delete(void* memory);
 #endif
 
+  // What MakeOne touches.
+  void PrefetchOne() const {
+    rte_prefetch0_write(this);
+    rte_prefetch0(reinterpret_cast<const uint8_t*>(this) + shm::kCacheLine);
+  }
+  // What Send touches before it knows whether anything is due.
   void Prefetch() const {
     rte_prefetch0_write(this);
-    rte_prefetch0(&template_);
-    rte_prefetch0(reinterpret_cast<const uint8_t*>(&template_) + shm::kCacheLine);
+    rte_prefetch0_write(&pacer_);
   }
 
   // Puts what is due at `now_tsc` into the burst, which it flushes first if it is full; a flow
@@ -57,20 +64,18 @@ class TxFlow {
   uint32_t Send(TxBurst* burst, const ClockLine& clock, uint64_t now_tsc);
 
   // What Send does for one of many unpaced flows, whose turn is one packet, when there is nothing
-  // to see to. False, and nothing is done: there is. The burst must have room and no segments.
-  bool SendOne(TxBurst* burst, uint64_t now_tsc, uint64_t now_ns) {
+  // to see to: makes that packet, and counts it as sent. `last_ns` is what TakeBackOne wants if it
+  // is refused. False, and nothing is done: there is something.
+  bool MakeOne(rte_mbuf* mbuf, uint64_t now_tsc, uint64_t now_ns, uint64_t* last_ns) {
     if (!plain_ || now_tsc >= end_tsc_ || packets_ >= limit_ ||
         now_tsc >= gate.allow_until_tsc.load(std::memory_order_relaxed) ||
         gate.rate_shift.load(std::memory_order_relaxed) != 0 ||
         gate.stop.load(std::memory_order_relaxed)) [[unlikely]] {
       return false;
     }
-    rte_mbuf* const mbuf = burst->TakeOne();
-    if (mbuf == nullptr) [[unlikely]]
-      return false;
     StampPacket(template_.PrepareAnew(mbuf), static_cast<uint32_t>(packets_),
                 static_cast<uint32_t>(now_ns));
-    burst->AppendOne(mbuf, this, last_ns_);
+    *last_ns = last_ns_;
     ++packets_;
     last_ns_ = now_ns;
     dirty_ = true;
@@ -89,7 +94,9 @@ class TxFlow {
   // Copies the counters to the flow's cell if they changed. `worker` is its owner's number.
   void PublishTo(shm::TxCell& cell, uint32_t worker);
 
-  TxGate gate;
+  [[no_unique_address]] TxGate gate;
+  // Worker: set last, after the final publish. Main: read with acquire.
+  std::atomic<bool> final_published{false};
 
   // Worker only, until final_published; then anyone.
   bool finished() const { return reason_ != v1::END_NONE; }
@@ -139,7 +146,7 @@ class TxFlow {
   // Moves the deadline behind a packet of this size, which stands for 2^rate_shift that were due.
   void Advance(uint32_t size, uint32_t rate_shift) {
     if (mix_ == nullptr || mix_->ramp == nullptr) [[likely]] {
-      pacer_.Advance(GapAfter(size) << rate_shift);
+      pacer_.Advance(std::min(GapAfter(size), kLongestGap) << rate_shift);
       return;
     }
     mix_->ramp->Take(uint64_t{TemplateOf(size).ip_bytes()} << rate_shift);
@@ -160,11 +167,6 @@ class TxFlow {
   }
 
   // The rest of the first line: what each packet reads or writes.
-  uint64_t packets_ = 0;  // Sent; also the next sequence number.
-  uint64_t last_ns_ = 0;
-  uint64_t end_tsc_;   // Until started: the duration.
-  uint64_t limit_;     // Packets. With one size also what the bytes allow.
-  PaceTime interval_;  // Of the first size; with PACING_BURST, from burst to burst.
   uint8_t reason_ = v1::END_NONE;
   const uint8_t pacing_;
   bool started_ = false;
@@ -174,17 +176,18 @@ class TxFlow {
   bool limit_is_bytes_ : 1 = false;
   bool plain_ : 1 = false;  // Saturated, has sent a packet, has not finished.
   bool dirty_ = true;
+  uint64_t packets_ = 0;  // Sent; also the next sequence number.
+  uint64_t last_ns_ = 0;
+  uint64_t end_tsc_;  // Until started: the duration.
+  uint64_t limit_;    // Packets. With one size also what the bytes allow.
 
- public:
-  // Worker: set last, after the final publish. Main: read with acquire.
-  std::atomic<bool> final_published{false};
-
- private:
-  PacketTemplate template_;  // Of the first size.
+  // Of the first size. What is copied into the packet is the second line, all of it.
+  PacketTemplate template_;
 
   // Each packet of a paced flow, or of one with several sizes.
-  alignas(shm::kCacheLine) Pacer pacer_;
-  union {  // By pacing.
+  Pacer pacer_;
+  PaceTime interval_;  // Of the first size; with PACING_BURST, from burst to burst.
+  union {              // By pacing.
     Exponential exponential_;
     struct {
       uint32_t packets;
@@ -200,7 +203,7 @@ class TxFlow {
   const uint32_t slot_;
   const uint32_t generation_;
 };
-static_assert(sizeof(TxFlow) == 4 * shm::kCacheLine);
+static_assert(sizeof(TxFlow) == 3 * shm::kCacheLine);
 
 // Lets each flow send what is due, and the burst with it. Returns the packets that left.
 uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock);

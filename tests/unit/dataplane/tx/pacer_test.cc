@@ -29,16 +29,34 @@ TEST(PaceInterval, IsExactFromOnePacketASecondToLineRate) {
 
 TEST(PaceInterval, ZeroRateIsUnpaced) { EXPECT_EQ(PaceInterval(1500, 0, kHz), 0u); }
 
+TEST(PaceInterval, OfNextToNothingIsTheLongestGap) {
+  EXPECT_EQ(PaceInterval(65'535, 1, kHz), kLongestGap);
+  EXPECT_LT(PaceInterval(1500, 8, kHz), kLongestGap);
+}
+
 TEST(Pacer, IsLateOnlyBeyondItsLag) {
   Pacer pacer;
   pacer.Start(1'000'000);
   constexpr PaceTime kLag = 500 << kPaceFractionBits;
-  EXPECT_TRUE(pacer.Due(pacer.At(1'000'000)));
-  EXPECT_FALSE(pacer.TooLate(pacer.At(1'000'500), kLag));
-  EXPECT_TRUE(pacer.TooLate(pacer.At(1'000'501), kLag));
+  EXPECT_TRUE(pacer.Due(PaceTimeAt(1'000'000)));
+  EXPECT_FALSE(pacer.TooLate(PaceTimeAt(1'000'500), kLag));
+  EXPECT_TRUE(pacer.TooLate(PaceTimeAt(1'000'501), kLag));
   pacer.Advance(PaceTime{1000} << kPaceFractionBits);
-  EXPECT_FALSE(pacer.Due(pacer.At(1'000'999)));
-  EXPECT_TRUE(pacer.Due(pacer.At(1'001'000)));
+  EXPECT_FALSE(pacer.Due(PaceTimeAt(1'000'999)));
+  EXPECT_TRUE(pacer.Due(PaceTimeAt(1'001'000)));
+}
+
+TEST(Pacer, GoesOnWhereTimesWrapAround) {
+  constexpr uint64_t kWrap = uint64_t{1} << (64 - kPaceFractionBits);
+  Pacer pacer;
+  pacer.Start(kWrap - 400);
+  pacer.Advance(PaceTime{1000} << kPaceFractionBits);
+  EXPECT_FALSE(pacer.Due(PaceTimeAt(kWrap - 1)));
+  EXPECT_FALSE(pacer.Due(PaceTimeAt(kWrap + 599)));
+  EXPECT_TRUE(pacer.Due(PaceTimeAt(kWrap + 600)));
+  constexpr PaceTime kLag = 500 << kPaceFractionBits;
+  EXPECT_FALSE(pacer.TooLate(PaceTimeAt(kWrap - 1), kLag));
+  EXPECT_TRUE(pacer.TooLate(PaceTimeAt(kWrap + 1101), kLag));
 }
 
 TEST(MixCycle, HoldsEachSizeAsOftenAsItsWeightAndSpreadsThem) {
