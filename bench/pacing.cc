@@ -1,6 +1,7 @@
 // A worker that paces one flow onto a ring device: the `ring:` side of the row pacing_gap of
 // bench/run. Each packet is stamped on the worker's core where the device's driver takes it. Prints
-// the errors of the gaps between departures.
+// the errors of the gaps between departures, and before it those of a loop on the same core that
+// only reads the clock until each deadline: what the machine lets anyone do.
 //   bench-pacing WORKER_CPU MAIN_CPU PACKETS_PER_SECOND SECONDS
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -70,12 +71,30 @@ uint16_t Stamp(uint16_t, uint16_t, rte_mbuf**, uint16_t count, void* departures)
   return count;
 }
 
+struct Deadlines {
+  uint64_t cycles_apart;
+  std::vector<uint64_t>* met;  // When: as many as there is room for.
+};
+
+int MeetDeadlines(void* argument) {
+  const auto& deadlines = *static_cast<const Deadlines*>(argument);
+  uint64_t due = dataplane::ReadTsc();
+  while (deadlines.met->size() < deadlines.met->capacity()) {
+    uint64_t now = dataplane::ReadTsc();
+    while (now < due) now = dataplane::ReadTsc();
+    deadlines.met->push_back(now);
+    due += deadlines.cycles_apart;
+  }
+  return 0;
+}
+
 int RunWorker(void* worker) {
   static_cast<dataplane::Worker*>(worker)->Run();
   return 0;
 }
 
-void Print(const std::vector<uint64_t>& departures, uint64_t packets_per_second, uint64_t tsc_hz) {
+std::string Errors(const std::vector<uint64_t>& departures, uint64_t packets_per_second,
+                   uint64_t tsc_hz) {
   const double ns_per_cycle = 1e9 / static_cast<double>(tsc_hz);
   const double due_ns = 1e9 / static_cast<double>(packets_per_second);
   std::vector<double> errors;
@@ -87,9 +106,12 @@ void Print(const std::vector<uint64_t>& departures, uint64_t packets_per_second,
   const auto share = [&errors](double of) {
     return errors[static_cast<size_t>(of * static_cast<double>(errors.size() - 1))];
   };
-  std::printf(
-      "{\"gaps\": %zu, \"p50_ns\": %.1f, \"p90_ns\": %.1f, \"p99_ns\": %.1f, \"max_ns\": %.1f}\n",
+  char text[160];
+  std::snprintf(
+      text, sizeof(text),
+      "{\"gaps\": %zu, \"p50_ns\": %.1f, \"p90_ns\": %.1f, \"p99_ns\": %.1f, \"max_ns\": %.1f}",
       errors.size(), share(0.5), share(0.9), share(0.99), errors.back());
+  return text;
 }
 
 int Run(const Arguments& arguments) {
@@ -124,6 +146,11 @@ int Run(const Arguments& arguments) {
 
   std::vector<uint64_t> departures(arguments.packets_per_second * arguments.seconds);
   departures.clear();  // Its memory has been touched.
+  Deadlines deadlines{clock.tsc_hz() / arguments.packets_per_second, &departures};
+  rte_eal_remote_launch(MeetDeadlines, &deadlines, kWorkerLcore);
+  rte_eal_mp_wait_lcore();
+  const std::string of_a_loop = Errors(departures, arguments.packets_per_second, clock.tsc_hz());
+  departures.clear();
   if (rte_eth_add_tx_callback(kPort, kQueue, Stamp, &departures) == nullptr) {
     return Fail("cannot watch the port");
   }
@@ -133,7 +160,8 @@ int Run(const Arguments& arguments) {
   (*worker)->Stop();
   rte_eal_mp_wait_lcore();
   if (departures.size() < 2) return Fail("no packets left the worker");
-  Print(departures, arguments.packets_per_second, clock.tsc_hz());
+  const std::string of_packets = Errors(departures, arguments.packets_per_second, clock.tsc_hz());
+  std::printf("{\"packets\": %s, \"clock\": %s}\n", of_packets.c_str(), of_a_loop.c_str());
   return 0;
 }
 
