@@ -63,6 +63,12 @@ void Fill(const PendingDelivery& pending, Fields fields, dv::Item* item) {
   Redact(fields, item->mutable_record());
 }
 
+// For the audit log.
+std::string AuditDetail(const dv::Destination& destination) {
+  return absl::StrCat(destination.name(), " (", destination.engine(), "), to ",
+                      destination.recipient(), " for ", destination.purpose());
+}
+
 Delivery ToDelivery(const dv::Settled& settled) {
   return {.record_id = settled.record_id(),
           .version = std::max<int64_t>(settled.version(), 0),
@@ -110,10 +116,17 @@ absl::Status ExportService::Settle(const dv::Destination& destination,
                                    const std::vector<Delivery>& deliveries) {
   const absl::StatusOr<Reader> reader = FindRecipient(*admission_->policy(), destination);
   if (!reader.ok()) return reader.status();
-  return store_->SettleDeliveries(
-      destination.name(), deliveries,
-      absl::StrCat(destination.name(), " (", destination.engine(), "), to ",
-                   destination.recipient(), " for ", destination.purpose()));
+  return store_->SettleDeliveries(destination.name(), deliveries, AuditDetail(destination));
+}
+
+absl::Status ExportService::Reopen(const dv::LoseRequest& request) {
+  const absl::StatusOr<Reader> reader = FindRecipient(*admission_->policy(), request.destination());
+  if (!reader.ok()) return reader.status();
+  std::vector<Delivery> lost;
+  for (const dv::Settled& settled : request.lost()) lost.push_back(ToDelivery(settled));
+  const auto reopened = store_->ReopenDeliveries(
+      request.destination().name(), lost, Reopening::kLost, AuditDetail(request.destination()));
+  return reopened.status();
 }
 
 grpc::ServerUnaryReactor* ExportService::Pull(grpc::CallbackServerContext* context,
@@ -137,6 +150,11 @@ grpc::ServerUnaryReactor* ExportService::Refuse(grpc::CallbackServerContext* con
   delivery.refused = true;
   delivery.reason = request->reason().substr(0, kMaxReason);
   return Finish(context, Settle(request->destination(), {delivery}));
+}
+
+grpc::ServerUnaryReactor* ExportService::Lose(grpc::CallbackServerContext* context,
+                                              const dv::LoseRequest* request, dv::LoseReply*) {
+  return Finish(context, Reopen(*request));
 }
 
 grpc::ServerUnaryReactor* ExportService::GetStatus(grpc::CallbackServerContext* context,

@@ -29,6 +29,9 @@ class ExportService final : public delivery::v1::Export::CallbackService {
   grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
                                    const delivery::v1::RefuseRequest* request,
                                    delivery::v1::RefuseReply* reply) override;
+  grpc::ServerUnaryReactor* Lose(grpc::CallbackServerContext* context,
+                                 const delivery::v1::LoseRequest* request,
+                                 delivery::v1::LoseReply* reply) override;
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const delivery::v1::GetStatusRequest* request,
                                       delivery::v1::Status* reply) override;
@@ -47,6 +50,7 @@ class ExportService final : public delivery::v1::Export::CallbackService {
   absl::Status PullItems(const delivery::v1::PullRequest& request, delivery::v1::PullReply* reply);
   absl::Status Settle(const delivery::v1::Destination& destination,
                       const std::vector<Delivery>& deliveries);
+  absl::Status Reopen(const delivery::v1::LoseRequest& request);
 
   const Admission* const admission_;
   Store* const store_;

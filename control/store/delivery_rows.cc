@@ -83,13 +83,13 @@ absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& de
 }
 
 absl::Status SaveProgress(Database* database, const std::string& destination,
-                          const std::string& terms, int64_t settled_change) {
+                          const std::string& terms, int64_t from, int64_t settled_change) {
   auto statement = database->Prepare(
       "INSERT INTO destinations (destination, terms, settled_change) VALUES (?, ?, ?) "
       "ON CONFLICT DO UPDATE SET terms = excluded.terms, settled_change = "
-      "excluded.settled_change");
+      "excluded.settled_change WHERE terms <> excluded.terms OR settled_change = ?");
   if (!statement.ok()) return statement.status();
-  return statement->Bind(0, destination).Bind(1, terms).Bind(2, settled_change).Run();
+  return statement->Bind(0, destination).Bind(1, terms).Bind(2, settled_change).Bind(3, from).Run();
 }
 
 absl::Status SettleRows(Database* database, const std::string& destination,
@@ -128,6 +128,41 @@ absl::Status SettleRows(Database* database, const std::string& destination,
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destination,
+                                   const std::vector<Delivery>& deliveries, Reopening why,
+                                   const std::string& audit_detail, const Moment& moment) {
+  auto forget = database->Prepare(
+      "DELETE FROM deliveries WHERE destination = ? AND record_id = ? AND kind = ? AND "
+      "(version < 0) = ?");
+  if (!forget.ok()) return forget.status();
+  // Always lower than it was, so that a pull under way does not carry it past this one.
+  auto look_again = database->Prepare(
+      "UPDATE destinations SET settled_change = min(settled_change, "
+      "(SELECT change FROM records WHERE record_id = ?)) - 1 WHERE destination = ?");
+  if (!look_again.ok()) return look_again.status();
+  int64_t reopened = 0;
+  for (const Delivery& delivery : deliveries) {
+    absl::Status status = forget->Bind(0, destination)
+                              .Bind(1, delivery.record_id)
+                              .Bind(2, int64_t{delivery.tombstone})
+                              .Bind(3, int64_t{why == Reopening::kRetry})
+                              .Run();
+    if (!status.ok()) return status;
+    if (database->Changes() == 0) continue;
+    ++reopened;
+    status = look_again->Bind(0, delivery.record_id).Bind(1, destination).Run();
+    if (!status.ok()) return status;
+  }
+  if (reopened == 0) return reopened;
+  absl::Status status = AppendAudit(
+      database, {.at_unix_ns = moment.audit_unix_ns,
+                 .event = why == Reopening::kRetry ? "delivery_retried" : "delivery_lost",
+                 .detail = audit_detail,
+                 .count = reopened});
+  if (!status.ok()) return status;
+  return reopened;
 }
 
 absl::StatusOr<std::vector<DeliveryCounts>> SelectDeliveryCounts(Database* database) {

@@ -23,12 +23,17 @@ absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& dest
 absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& destination,
                                        const std::string& terms);
 // `terms`: what decides which records may go there; with other terms all are looked at again.
+// Does nothing if it is no longer at `from`: something was reopened meanwhile.
 absl::Status SaveProgress(Database* database, const std::string& destination,
-                          const std::string& terms, int64_t settled_change);
+                          const std::string& terms, int64_t from, int64_t settled_change);
 
 absl::Status SettleRows(Database* database, const std::string& destination,
                         const std::vector<Delivery>& deliveries, const std::string& audit_detail,
                         const Moment& moment);
+
+absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destination,
+                                   const std::vector<Delivery>& deliveries, Reopening why,
+                                   const std::string& audit_detail, const Moment& moment);
 
 absl::StatusOr<std::vector<DeliveryCounts>> SelectDeliveryCounts(Database* database);
 absl::StatusOr<std::vector<DeadLetter>> SelectDeadLetters(Database* database, uint32_t limit);

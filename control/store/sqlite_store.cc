@@ -248,9 +248,9 @@ class SqliteStore final : public Store {
     }
     // Only what need not be looked at again: if it is lost, it is looked at again.
     if (pulled.ok() && pulled->settled_change != *settled) {
-      writer_.Post({.apply = [destination, terms, change = pulled->settled_change](Database* db) {
-        return SaveProgress(db, destination, terms, change);
-      }});
+      writer_.Post(
+          {.apply = [destination, terms, from = *settled, to = pulled->settled_change](
+                        Database* db) { return SaveProgress(db, destination, terms, from, to); }});
     }
     return pulled;
   }
@@ -263,6 +263,23 @@ class SqliteStore final : public Store {
                               return SettleRows(db, destination, deliveries, audit_detail, now);
                             },
                         .on_failure = BatchWriter::OnFailure::kFail});
+  }
+
+  absl::StatusOr<int64_t> ReopenDeliveries(const std::string& destination,
+                                           const std::vector<Delivery>& deliveries, Reopening why,
+                                           const std::string& audit_detail) override {
+    int64_t reopened = 0;
+    absl::Status status =
+        writer_.Run({.apply =
+                         [&, now = Now()](Database* db) {
+                           const auto count =
+                               ReopenRows(db, destination, deliveries, why, audit_detail, now);
+                           if (count.ok()) reopened = *count;
+                           return count.status();
+                         },
+                     .on_failure = BatchWriter::OnFailure::kFail});
+    if (!status.ok()) return status;
+    return reopened;
   }
 
   absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() override {

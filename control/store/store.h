@@ -138,6 +138,12 @@ struct Delivery {
   std::string reason = {};
 };
 
+// Why what is settled is to be delivered after all.
+enum class Reopening {
+  kLost,   // The destination had it, and lost it.
+  kRetry,  // It is a dead letter, and the operator wants it tried again.
+};
+
 struct PendingDelivery {
   StoredRecord stored;
   int64_t version = 0;
@@ -288,6 +294,12 @@ class Store {
   virtual absl::Status SettleDeliveries(const std::string& destination,
                                         const std::vector<Delivery>& deliveries,
                                         const std::string& audit_detail) = 0;
+  // Durable, all or nothing, with one audit row. What is not settled that way stays as it is.
+  // Returns how many will be pulled again.
+  virtual absl::StatusOr<int64_t> ReopenDeliveries(const std::string& destination,
+                                                   const std::vector<Delivery>& deliveries,
+                                                   Reopening why,
+                                                   const std::string& audit_detail) = 0;
   virtual absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() = 0;
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(uint32_t limit) = 0;
   // Id 0: the log is empty.

@@ -83,6 +83,7 @@ void DestinationRunner::Step() {
     }
     open_ = true;
   }
+  if (!Recheck()) return;
   dv::PullRequest request;
   *request.mutable_destination() = destination_;
   request.set_limit(kBatch);
@@ -119,6 +120,51 @@ void DestinationRunner::Step() {
   engine_->Settled();
 }
 
+bool DestinationRunner::Recheck() {
+  const absl::StatusOr<std::vector<Copy>> lost = engine_->FindLost();
+  if (!lost.ok()) {
+    open_ = false;
+    Trouble(std::string(lost.status().message()));
+    Wait(waits_->engine.Next());
+    return false;
+  }
+  if (lost->empty()) return true;
+  spdlog::warn("{}: the destination lost {} of what it had acknowledged; it is delivered again",
+               destination_.name(), lost->size());
+  Failpoint("export.lost");
+  dv::LoseRequest request;
+  *request.mutable_destination() = destination_;
+  for (const Copy& copy : *lost) {
+    dv::Settled* settled = request.add_lost();
+    settled->set_record_id(copy.record_id);
+    settled->set_tombstone(copy.tombstone);
+  }
+  if (!Tell([&](grpc::ClientContext* call) {
+        dv::LoseReply reply;
+        return control_->Lose(call, request, &reply);
+      })) {
+    return false;
+  }
+  Failpoint("export.reopened");
+  engine_->GivenAgain(*lost);
+  return true;
+}
+
+template <typename Call>
+bool DestinationRunner::Tell(const Call& call) {
+  while (true) {
+    grpc::ClientContext context;
+    SetDeadline(&context);
+    const grpc::Status status = call(&context);
+    if (status.ok()) {
+      waits_->control.Reset();
+      return true;
+    }
+    spdlog::warn("{}: weir-control: {}", destination_.name(), status.error_message());
+    if (!Wait(waits_->control.Next())) return false;
+  }
+}
+
 bool DestinationRunner::Settle(const dv::PullReply& batch, const std::vector<Outcome>& outcomes) {
   dv::AcknowledgeRequest delivered;
   *delivered.mutable_destination() = destination_;
@@ -140,31 +186,20 @@ bool DestinationRunner::Settle(const dv::PullReply& batch, const std::vector<Out
     *refusal.mutable_settled() = std::move(settled);
     refusal.set_reason(outcome.reason);
   }
-  const auto until_it_is = [&](const auto& tell) {
-    while (true) {
-      grpc::ClientContext call;
-      SetDeadline(&call);
-      const grpc::Status status = tell(&call);
-      if (status.ok()) return true;
-      spdlog::warn("{}: weir-control: {}", destination_.name(), status.error_message());
-      if (!Wait(waits_->control.Next())) return false;
-    }
-  };
-  if (!delivered.settled().empty() && !until_it_is([&](grpc::ClientContext* call) {
+  if (!delivered.settled().empty() && !Tell([&](grpc::ClientContext* call) {
         dv::AcknowledgeReply reply;
         return control_->Acknowledge(call, delivered, &reply);
       })) {
     return false;
   }
   for (const dv::RefuseRequest& refusal : refused) {
-    if (!until_it_is([&](grpc::ClientContext* call) {
+    if (!Tell([&](grpc::ClientContext* call) {
           dv::RefuseReply reply;
           return control_->Refuse(call, refusal, &reply);
         })) {
       return false;
     }
   }
-  waits_->control.Reset();
   return true;
 }
 

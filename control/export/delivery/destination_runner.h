@@ -31,8 +31,13 @@ class DestinationRunner {
  private:
   void Loop();
   void Step();
+  // What the destination lost comes again. False: that cannot be said now.
+  bool Recheck();
   // False: stopped, and not acknowledged.
   bool Settle(const delivery::v1::PullReply& batch, const std::vector<Outcome>& outcomes);
+  // Calls weir-control until it takes it. False: stopped before it did.
+  template <typename Call>
+  bool Tell(const Call& call);
   void Trouble(const std::string& what);
   bool Wait(std::chrono::milliseconds time);  // False: stopped.
 

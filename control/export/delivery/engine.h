@@ -2,6 +2,7 @@
 #ifndef WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
 #define WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +17,13 @@ struct Outcome {
   bool refused = false;     // It can never be delivered: a dead letter.
   int64_t version = 0;      // Of what the destination has now; 0 if only it knows.
   std::string reason = {};  // Of a refusal; never an address.
+};
+
+// What a destination has of a record.
+struct Copy {
+  std::string record_id = {};
+  bool tombstone = false;
+  auto operator<=>(const Copy&) const = default;
 };
 
 // Used by one thread. Whatever fails, and wherever the process is killed: an item that is given
@@ -35,6 +43,12 @@ class Engine {
   virtual absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) = 0;
   // weir-control knows the outcomes of the last batch, durably.
   virtual void Settled() = 0;
+
+  // For a destination that may lose what it acknowledged: called between batches, looks again at
+  // what is old enough, and returns what is gone. It is returned again until GivenAgain says that
+  // weir-control, durably, takes it for not delivered.
+  virtual absl::StatusOr<std::vector<Copy>> FindLost() { return std::vector<Copy>(); }
+  virtual void GivenAgain(const std::vector<Copy>&) {}
 };
 
 }  // namespace weir::control

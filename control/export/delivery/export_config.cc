@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/text_proto.h"
+#include "control/export/delivery/jetstream_config.h"
 
 namespace weir::control {
 namespace {
@@ -72,7 +73,19 @@ absl::StatusOr<config::v1::ExportConfig> LoadExportConfig(const std::string& pat
     if (destination.purpose().empty()) {
       return fail(where + "purpose: required: what they are for, as the policy declares it");
     }
-    if (!destination.has_spool()) return fail(where + "engine: required; allowed: spool");
+    if (destination.has_jetstream()) {
+      config::v1::JetStream& jetstream = *destination.mutable_jetstream();
+      if (absl::Status status = CompleteJetStream(&jetstream); !status.ok()) {
+        return fail(absl::StrCat(where, "jetstream.", status.message()));
+      }
+      if (!places.insert("jetstream " + jetstream.stream()).second) {
+        return fail(where + "jetstream.stream: another destination delivers to a stream so named");
+      }
+      continue;
+    }
+    if (!destination.has_spool()) {
+      return fail(where + "engine: required; allowed: spool, jetstream");
+    }
     absl::Status status = CheckSpool(where, destination.mutable_spool());
     if (!status.ok()) return fail(std::string(status.message()));
     const config::v1::Spool& spool = destination.spool();

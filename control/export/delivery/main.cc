@@ -15,6 +15,7 @@
 
 #include "control/export/delivery/destination_runner.h"
 #include "control/export/delivery/export_config.h"
+#include "control/export/delivery/jetstream_engine.h"
 #include "control/export/delivery/spool_engine.h"
 #include "export/v1/export.grpc.pb.h"
 
@@ -23,6 +24,15 @@ namespace {
 
 constexpr int kExitUsage = 2;
 constexpr int kExitCannotStart = 3;
+
+std::unique_ptr<Engine> MakeEngine(const config::v1::ExportConfig& config,
+                                   const config::v1::Destination& destination) {
+  const std::string ledger = config.state_directory() + "/" + destination.name() + ".ledger";
+  if (destination.has_jetstream()) {
+    return std::make_unique<JetStreamEngine>(destination.jetstream(), ledger);
+  }
+  return std::make_unique<SpoolEngine>(destination.spool(), ledger);
+}
 
 delivery::v1::Destination Describe(const config::v1::Destination& configured,
                                    const Engine& engine) {
@@ -43,8 +53,7 @@ int Run(const config::v1::ExportConfig& config, const sigset_t& signals) {
       "unix:" + config.control_socket(), grpc::InsecureChannelCredentials(), arguments));
   std::vector<std::unique_ptr<DestinationRunner>> runners;
   for (const config::v1::Destination& destination : config.destination()) {
-    auto engine = std::make_unique<SpoolEngine>(
-        destination.spool(), config.state_directory() + "/" + destination.name() + ".ledger");
+    std::unique_ptr<Engine> engine = MakeEngine(config, destination);
     delivery::v1::Destination described = Describe(destination, *engine);
     runners.push_back(std::make_unique<DestinationRunner>(std::move(described), std::move(engine),
                                                           control.get()));
@@ -77,6 +86,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
   app.footer(
+      "Engines: spool (files for M-Lab's uploader), jetstream (a replicated stream of NATS).\n"
       "Nothing is lost or delivered twice if it is killed: what weir-control has no\n"
       "acknowledgement of comes again. `weir export status` shows how far each destination is.\n"
       "Exit codes: 0 stopped by a signal, 2 usage, configuration, or a recipient or purpose that\n"

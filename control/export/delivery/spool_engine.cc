@@ -6,16 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <set>
-#include <system_error>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/text_proto.h"
+#include "control/export/delivery/durable_file.h"
 #include "control/export/delivery/failpoint.h"
 #include "control/export/delivery/mlab_layout.h"
 #include "control/export/delivery/mlab_row.h"
@@ -26,49 +25,15 @@ namespace {
 constexpr mode_t kFileMode = 0644;  // The uploader is another user.
 constexpr size_t kMaxLedgerBytes = size_t{4} << 20;
 
-absl::Status Failed(const std::string& what, const std::string& path) {
-  const int error = errno;
-  const std::string text = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
-  return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
-                                            : absl::UnavailableError(text);
-}
-
-absl::Status WriteAll(int fd, const std::string& bytes, const std::string& path) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written = write(fd, bytes.data() + done, bytes.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Failed("write", path);
-    done += static_cast<size_t>(written);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status MakeDirectories(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot create ", path, ": ", error.message()));
-}
-
-absl::Status SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return Failed("open", path);
-  const bool synced = fsync(fd) == 0;
-  absl::Status status = synced ? absl::OkStatus() : Failed("sync", path);
-  close(fd);
-  return status;
-}
-
 // A new file with these bytes, durable but for its directory's entry.
 absl::Status WriteNew(const std::string& path, const std::string& bytes) {
   unlink(path.c_str());  // Of an earlier run, which was killed before it was noted.
   const int fd =
       open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
-  if (fd < 0) return Failed("create", path);
+  if (fd < 0) return FileError("create", path);
   absl::Status status =
-      fchmod(fd, kFileMode) == 0 ? WriteAll(fd, bytes, path) : Failed("chmod", path);
-  if (status.ok() && fsync(fd) != 0) status = Failed("sync", path);
+      fchmod(fd, kFileMode) == 0 ? WriteAll(fd, bytes, path) : FileError("chmod", path);
+  if (status.ok() && fsync(fd) != 0) status = FileError("sync", path);
   close(fd);
   if (!status.ok()) unlink(path.c_str());
   return status;
@@ -106,14 +71,14 @@ absl::Status SpoolEngine::WriteSchema() {
     if (schema_.AllowsChangeTo(*older).ok()) return absl::OkStatus();  // The same columns.
   }
   if (absl::Status status = WriteNew(path + ".tmp", schema_.ToJson()); !status.ok()) return status;
-  if (rename((path + ".tmp").c_str(), path.c_str()) != 0) return Failed("rename", path);
+  if (rename((path + ".tmp").c_str(), path.c_str()) != 0) return FileError("rename", path);
   return SyncDirectory(directory);
 }
 
 absl::Status SpoolEngine::ReadLedger() {
   if (ledger_ >= 0) close(ledger_);
   ledger_ = open(ledger_path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (ledger_ < 0) return Failed("open", ledger_path_);
+  if (ledger_ < 0) return FileError("open", ledger_path_);
   const absl::StatusOr<std::string> text = ReadTextFile(ledger_path_, kMaxLedgerBytes);
   if (!text.ok()) return text.status();
   noted_.clear();
@@ -134,7 +99,7 @@ absl::Status SpoolEngine::ReadLedger() {
   }
   const size_t whole = text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1;
   return ftruncate(ledger_, static_cast<off_t>(whole)) == 0 ? absl::OkStatus()
-                                                            : Failed("truncate", ledger_path_);
+                                                            : FileError("truncate", ledger_path_);
 }
 
 absl::Status SpoolEngine::Open() {
@@ -160,7 +125,7 @@ absl::Status SpoolEngine::Publish(const std::string& path) const {
   if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_path.c_str(), RENAME_NOREPLACE) == 0) {
     return absl::OkStatus();
   }
-  if (errno != EEXIST) return Failed("rename to", final_path);
+  if (errno != EEXIST) return FileError("rename to", final_path);
   unlink(temporary.c_str());
   return absl::OkStatus();
 }
@@ -172,7 +137,7 @@ absl::Status SpoolEngine::NoteAll(const std::map<Key, Entry>& entries) {
                     " ", entry.path, "\n");
   }
   if (absl::Status status = WriteAll(ledger_, lines, ledger_path_); !status.ok()) return status;
-  return fdatasync(ledger_) == 0 ? absl::OkStatus() : Failed("sync", ledger_path_);
+  return fdatasync(ledger_) == 0 ? absl::OkStatus() : FileError("sync", ledger_path_);
 }
 
 absl::StatusOr<std::vector<Outcome>> SpoolEngine::Deliver(const delivery::v1::PullReply& batch) {
