@@ -61,6 +61,16 @@ void ExporterTest::StopServing() {
   server_.reset();
 }
 
+void ExporterTest::LimitStore(uint64_t more_bytes) {
+  StopServing();
+  service_.reset();
+  const uint64_t now = store_->SizeBytes();
+  store_.reset();
+  store_ = *control::Store::Open({.path = dir_.File("weir.db"), .max_bytes = now + more_bytes});
+  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get());
+  Serve();
+}
+
 std::string ExporterTest::Keep(int number, const std::string& experiment, double jitter) {
   char id[37];
   std::snprintf(id, sizeof(id), "01890000-0000-7000-8000-%012x", static_cast<unsigned>(number));

@@ -29,6 +29,8 @@ class ExporterTest : public testing::Test {
 
   void Serve();
   void StopServing();
+  // The store takes so many bytes more before it is full.
+  void LimitStore(uint64_t more_bytes);
 
   // A session with one record of this experiment, "open" (released at once), "later" (embargoed)
   // or "bench" (operator_only); its id is by its number. `jitter`: what its row says.

@@ -106,6 +106,11 @@ absl::Status CannotConnect(natsStatus status) {
       return absl::FailedPreconditionError(absl::StrCat(
           "TLS: ", natsStatus_GetText(status),
           ": let jetstream.server begin with tls:// and set ca_file where the servers want TLS"));
+    case NATS_SSL_ERROR:
+      return absl::FailedPreconditionError(
+          absl::StrCat("TLS: ", NatsError(status),
+                       ": is jetstream.ca_file that of who signed the servers' "
+                       "certificates, and do they name the hosts of jetstream.server?"));
     default:
       return absl::UnavailableError(
           absl::StrCat("cannot connect to the NATS servers: ", NatsError(status)));
