@@ -205,6 +205,13 @@ TEST_F(JetStreamTest, AnErasureTakesTheAddressOutOfTheStream) {
   }
   EXPECT_EQ(after.size(), 20u);
   EXPECT_EQ(distinct.size(), 20u);
+  // Nor in the stream's files, on any server.
+  EXPECT_TRUE(Eventually([&] {
+    for (const std::string& file : cluster_->FilesWith(kAddress)) {
+      if (absl::StrContains(file, absl::StrCat("/streams/", stream_, "/"))) return false;
+    }
+    return true;
+  }));
 }
 
 TEST_F(JetStreamTest, WhatTheServersLostIsDeliveredAgain) {
