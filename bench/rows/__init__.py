@@ -8,5 +8,6 @@ from rows.loop_veth import LOOP_VETH
 from rows.memory import MEMORY
 from rows.pacing_gap import PACING_GAP
 from rows.pacing_rate import PACING_RATE
+from rows.policy import POLICY
 
-ROWS = (*COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *MEMORY)
+ROWS = (*COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *POLICY, *MEMORY)
