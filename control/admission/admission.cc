@@ -69,15 +69,28 @@ std::shared_ptr<const Policy> Admission::policy() const {
   return policy_;
 }
 
-measurement::v1::Rejection Admission::Reject(std::string stage, std::string rule, std::string field,
-                                             std::string message) const {
+measurement::v1::Rejection Admission::Sign(const policy::v1::TraceStep& refused,
+                                           std::string message) const {
   measurement::v1::Rejection rejection;
-  rejection.set_stage(std::move(stage));
-  rejection.set_rule(std::move(rule));
-  rejection.set_field(std::move(field));
+  rejection.set_stage(refused.stage());
+  rejection.set_rule(refused.rule());
+  rejection.set_field(refused.field());
   rejection.set_message(std::move(message));
   rejection.set_operator_(options_.operator_name);
   rejection.set_contact(options_.contact);
+  return rejection;
+}
+
+measurement::v1::Rejection Admission::Reject(std::string stage, std::string rule, std::string field,
+                                             std::string message, policy::v1::Trace passed) const {
+  if (passed.policy_digest().empty()) passed.set_policy_digest(policy()->digest());
+  policy::v1::TraceStep& refused = *passed.add_steps();
+  refused.set_stage(std::move(stage));
+  refused.set_rule(std::move(rule));
+  refused.set_field(std::move(field));
+  refused.set_verdict(policy::v1::REFUSED);
+  measurement::v1::Rejection rejection = Sign(refused, std::move(message));
+  *rejection.mutable_trace() = std::move(passed);
   return rejection;
 }
 
@@ -85,7 +98,7 @@ bool Admission::Refuse(Attempt* attempt, const Step& step, const std::string& me
   Step refused = step;
   refused.verdict = policy::v1::REFUSED;
   attempt->Note(refused);
-  attempt->rejection = Reject(step.stage, step.rule, step.field, message);
+  attempt->rejection = Sign(*attempt->grant.trace.steps().rbegin(), message);
   *attempt->rejection.mutable_trace() = std::move(attempt->grant.trace);
   return false;
 }

@@ -121,9 +121,10 @@ class Admission {
   void SweepUse();
   size_t TrackedUses() const;
 
-  // A rejection signed with operator and contact, for stages outside this class ("protocol").
+  // A rejection signed with operator and contact, for stages outside this class ("protocol"), and
+  // for what fails after admission: then `passed` is the grant's trace, which the refusal ends.
   measurement::v1::Rejection Reject(std::string stage, std::string rule, std::string field,
-                                    std::string message) const;
+                                    std::string message, policy::v1::Trace passed = {}) const;
 
   // What GetServerInfo tells: the widest of the ALLOW rules within the links. Any zero: no limit.
   measurement::v1::Limits Limits() const;
@@ -139,6 +140,7 @@ class Admission {
 
   bool Identify(Attempt* attempt) const;
   bool CheckToken(Attempt* attempt) const;
+  void NoteWho(Attempt* attempt, size_t layer) const;
   bool Classify(Attempt* attempt) const;
   void MatchRules(Attempt* attempt) const;
   bool Limit(Attempt* attempt) const;
@@ -150,8 +152,7 @@ class Admission {
                         size_t index, Ledger::Claim* claim) const;
   bool CheckConcurrency(Attempt* attempt) const;
   bool CheckQuotas(Attempt* attempt, const PortCapacity& port) const;
-  bool CheckQuota(Attempt* attempt, const policy::v1::AdmissionRule& rule,
-                  const QuotaUse& use) const;
+  bool CheckQuota(Attempt* attempt, const QuotaUse& use) const;
   void AddCaps(Attempt* attempt, const QuotaUse& use, const PortCapacity& port) const;
   bool ApplyCaps(Attempt* attempt, const measurement::v1::DirectionRequest& granted, bool egress,
                  double least_bps, uint64_t* rate_bps) const;
@@ -159,9 +160,12 @@ class Admission {
   void ClaimQuotas(Attempt* attempt, Ledger::Claim* claim) const;
   Step QuotaStep(const Attempt& attempt, const QuotaUse& use, const char* field, std::string value,
                  std::string limit) const;
+  // In an explanation: what depends on the node at the time.
+  void NoteUnjudged(Attempt* attempt) const;
   const PortCapacity* FindPort(Attempt* attempt) const;
   // Ends the attempt: `step` is the one that decided.
   bool Refuse(Attempt* attempt, const Step& step, const std::string& message) const;
+  measurement::v1::Rejection Sign(const policy::v1::TraceStep& refused, std::string message) const;
 
   const Options options_;
   const std::shared_ptr<Ledger> ledger_;

@@ -196,14 +196,40 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
   return true;
 }
 
+void Admission::NoteUnjudged(Attempt* attempt) const {
+  for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
+    const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
+    const auto note = [&](std::string field, std::string limit) {
+      attempt->Note({.stage = "limit",
+                     .rule = rule.name(),
+                     .field = std::move(field),
+                     .limit = std::move(limit),
+                     .verdict = policy::v1::NOT_JUDGED,
+                     .profile = attempt->Profile(layer)});
+    };
+    if (const uint32_t concurrent = rule.limit().concurrent_sessions(); concurrent != 0) {
+      note("concurrent_sessions", absl::StrCat("< ", concurrent));
+    }
+    for (const policy::v1::Quota& quota : rule.quota()) {
+      for (auto& [field, limit] : QuotaLimits(quota, "")) note(std::move(field), std::move(limit));
+    }
+    for (const policy::v1::Class* at : attempt->policy->layers()[layer]->ClassesOf(rule)) {
+      for (auto& [field, limit] : QuotaLimits(at->quota(), at->name())) {
+        note(std::move(field), std::move(limit));
+      }
+    }
+  }
+  attempt->Note({.stage = "capacity",
+                 .rule = kLinkBudgetRule,
+                 .field = "link",
+                 .verdict = policy::v1::NOT_JUDGED});
+}
+
 // Judged and taken under one lock, so that two requests cannot both have the last of the link.
 bool Admission::Reserve(Attempt* attempt) const {
   const AdmissionRequest& request = attempt->request;
   if (request.explain && request.without_link) {
-    attempt->Note({.stage = "capacity",
-                   .rule = kLinkBudgetRule,
-                   .field = "link",
-                   .verdict = policy::v1::NOT_JUDGED});
+    NoteUnjudged(attempt);
     return true;
   }
   if (request.draining) {

@@ -46,6 +46,16 @@ const char* ScopeWords(policy::v1::Scope scope) {
   }
 }
 
+std::string Whom(const Quota& quota, const std::string& of_class) {
+  return of_class.empty() ? ScopeWords(quota.scope()) : absl::StrCat("class \"", of_class, "\"");
+}
+
+// "quota.prefix.", "class.campus.".
+std::string QuotaField(const Quota& quota, const std::string& of_class) {
+  return of_class.empty() ? absl::StrCat("quota.", ScopeName(quota.scope()), ".")
+                          : absl::StrCat("class.", of_class, ".");
+}
+
 std::string Subject(const Quota& quota, const AdmissionSubject& subject, const std::string& port) {
   switch (quota.scope()) {
     case policy::v1::IDENTITY:
@@ -77,6 +87,26 @@ uint64_t AskedBytes(const AdmissionGrant& grant) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> QuotaLimits(const Quota& quota,
+                                                             const std::string& of_class) {
+  std::vector<std::pair<std::string, std::string>> limits;
+  const auto add = [&](const char* field, uint64_t limit, std::string text) {
+    if (limit == 0) return;
+    limits.emplace_back(absl::StrCat(QuotaField(quota, of_class), field), std::move(text));
+  };
+  const auto count = [](const char* relation, uint64_t limit) {
+    return absl::StrCat(relation, limit);
+  };
+  add("concurrent_sessions", quota.concurrent_sessions(), count("< ", quota.concurrent_sessions()));
+  add("tests_a_day", quota.tests_a_day(), count("< ", quota.tests_a_day()));
+  add("random_times", quota.random_times() ? 1 : 0,
+      absl::StrCat(quota.tests_a_day(), " a day on average"));
+  add("rate_bps", quota.rate_bps(), absl::StrCat("<= ", RateText(quota.rate_bps())));
+  add("average_bps", quota.average_bps(), absl::StrCat("<= ", RateText(quota.average_bps())));
+  add("bytes_a_day", quota.bytes_a_day(), count("<= ", quota.bytes_a_day()));
+  return limits;
+}
+
 // With the ledger's lock held: what is judged here is taken before anybody else is judged.
 bool Admission::CheckQuotas(Attempt* attempt, const PortCapacity& port) const {
   const int64_t now_ns = options_.unix_ns();
@@ -85,15 +115,23 @@ bool Admission::CheckQuotas(Attempt* attempt, const PortCapacity& port) const {
   for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
     const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
     const std::string name = absl::StrCat(layer, "/", rule.name());
-    for (const Quota& quota : rule.quota()) {
-      QuotaUse use{.quota = &quota,
-                   .layer = layer,
-                   .key = MakeUseKey(name, ScopeName(quota.scope()),
-                                     Subject(quota, attempt->subject, port.name))};
+    const auto check = [&](const Quota& quota, std::string of_class, UseKey key) {
+      QuotaUse use{.quota = &quota, .layer = layer, .of_class = std::move(of_class), .key = key};
       use.seen = ledger_->UseLocked(use.key, attempt->day);
-      if (!CheckQuota(attempt, rule, use)) return false;
+      if (!CheckQuota(attempt, use)) return false;
       AddCaps(attempt, use, port);
-      attempt->quotas.push_back(use);
+      attempt->quotas.push_back(std::move(use));
+      return true;
+    };
+    for (const Quota& quota : rule.quota()) {
+      const UseKey key =
+          MakeUseKey(name, ScopeName(quota.scope()), Subject(quota, attempt->subject, port.name));
+      if (!check(quota, "", key)) return false;
+    }
+    // Up to the root: what one class leaves the next may not.
+    for (const policy::v1::Class* at : attempt->policy->layers()[layer]->ClassesOf(rule)) {
+      const UseKey key = MakeUseKey(absl::StrCat(layer), "class", at->name());
+      if (!check(at->quota(), at->name(), key)) return false;
     }
   }
   return true;
@@ -103,7 +141,7 @@ Admission::Step Admission::QuotaStep(const Attempt& attempt, const QuotaUse& use
                                      std::string value, std::string limit) const {
   return {.stage = "limit",
           .rule = attempt.rules[use.layer]->name(),
-          .field = absl::StrCat("quota.", ScopeName(use.quota->scope()), ".", field),
+          .field = absl::StrCat(QuotaField(*use.quota, use.of_class), field),
           .value = std::move(value),
           .limit = std::move(limit),
           // What one identity or network used is its own; anything wider is everybody's. An
@@ -112,10 +150,10 @@ Admission::Step Admission::QuotaStep(const Attempt& attempt, const QuotaUse& use
           .profile = attempt.Profile(use.layer)};
 }
 
-bool Admission::CheckQuota(Attempt* attempt, const policy::v1::AdmissionRule& rule,
-                           const QuotaUse& use) const {
+bool Admission::CheckQuota(Attempt* attempt, const QuotaUse& use) const {
   const Quota& quota = *use.quota;
-  const std::string who = ScopeWords(quota.scope());
+  const std::string& rule = attempt->rules[use.layer]->name();
+  const std::string who = Whom(quota, use.of_class);
   if (quota.concurrent_sessions() != 0) {
     const Step step =
         QuotaStep(*attempt, use, "concurrent_sessions", absl::StrCat(use.seen.sessions, " running"),
@@ -123,7 +161,7 @@ bool Admission::CheckQuota(Attempt* attempt, const policy::v1::AdmissionRule& ru
     if (use.seen.sessions >= quota.concurrent_sessions()) {
       return Refuse(
           attempt, step,
-          absl::StrCat("all ", quota.concurrent_sessions(), " sessions that rule \"", rule.name(),
+          absl::StrCat("all ", quota.concurrent_sessions(), " sessions that rule \"", rule,
                        "\" allows ", who, " at once are running; try when one has ended"));
     }
     attempt->Note(step);
@@ -136,8 +174,8 @@ bool Admission::CheckQuota(Attempt* attempt, const policy::v1::AdmissionRule& ru
     if (use.seen.tests >= quota.tests_a_day()) {
       return Refuse(
           attempt, step,
-          absl::StrCat("all ", quota.tests_a_day(), " tests of today (UTC) that rule \"",
-                       rule.name(), "\" allows ", who, " were made; try in ", InTime(tomorrow_s)));
+          absl::StrCat("all ", quota.tests_a_day(), " tests of today (UTC) that rule \"", rule,
+                       "\" allows ", who, " were made; try in ", InTime(tomorrow_s)));
     }
     attempt->Note(step);
   }
@@ -207,8 +245,8 @@ bool Admission::ApplyCaps(Attempt* attempt, const measurement::v1::DirectionRequ
     }
     if (static_cast<double>(*rate_bps) < least_bps) {
       return Refuse(attempt, step,
-                    absl::StrCat("rule \"", rule, "\" allows ", ScopeWords(cap.use.quota->scope()),
-                                 " ", cap.limit.substr(3),
+                    absl::StrCat("rule \"", rule, "\" allows ",
+                                 Whom(*cap.use.quota, cap.use.of_class), " ", cap.limit.substr(3),
                                  cap.egress_only ? " on average over 5 minutes" : " at once",
                                  ", and that is used up for ", DirectionName(granted.direction()),
                                  "; try in a few minutes"));
@@ -234,7 +272,7 @@ bool Admission::CheckBytes(Attempt* attempt) const {
           attempt, step,
           absl::StrCat("the test may move ", asked, " bytes, and ", used < limit ? limit - used : 0,
                        " of the ", limit, " that rule \"", attempt->rules[use.layer]->name(),
-                       "\" allows ", ScopeWords(use.quota->scope()),
+                       "\" allows ", Whom(*use.quota, use.of_class),
                        " today (UTC) are left; ask for less, or try tomorrow"));
     }
     attempt->Note(step);

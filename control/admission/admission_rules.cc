@@ -64,6 +64,9 @@ bool Admission::Identify(Attempt* attempt) const {
                  .rule = "",
                  .field = "identity",
                  .value = IdentityKind(attempt->subject.identity)});
+  for (size_t layer = 0; layer < attempt->policy->layers().size(); ++layer) {
+    NoteWho(attempt, layer);
+  }
   const std::string& digest = attempt->policy->notice_digest();
   if (digest.empty()) return true;
   const Step notice{.stage = kStage,
@@ -79,6 +82,25 @@ bool Admission::Identify(Attempt* attempt) const {
   }
   attempt->Note(notice);
   return true;
+}
+
+// What a layer with an ASN list or with roles makes of the client.
+void Admission::NoteWho(Attempt* attempt, size_t layer) const {
+  const PolicyLayer& rules = *attempt->policy->layers()[layer];
+  const Identified who = rules.Identify(attempt->subject.identity, attempt->subject.client);
+  const auto note = [&](const char* field, std::string value) {
+    attempt->Note({.stage = "identify",
+                   .rule = "",
+                   .field = field,
+                   .value = std::move(value),
+                   .profile = attempt->Profile(layer)});
+  };
+  if (!rules.proto().asn_list().empty()) {
+    note("asn", who.asn == 0 ? std::string("not known") : absl::StrCat("AS", who.asn));
+  }
+  if (!rules.proto().role().empty()) {
+    note("role", who.roles.empty() ? std::string("none") : absl::StrJoin(who.roles, ", "));
+  }
 }
 
 // A token stands beside the connection's own identity and takes its place. It is used up by being
@@ -176,7 +198,7 @@ void Admission::MatchRules(Attempt* attempt) const {
         if (&rule == matched) break;
         attempt->Note({.stage = "classify",
                        .rule = rule.name(),
-                       .field = PolicyLayer::Mismatch(rule, subject),
+                       .field = attempt->policy->layers()[layer]->Mismatch(rule, subject),
                        .verdict = policy::v1::NOT_MATCHED,
                        .profile = attempt->Profile(layer)});
       }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/admission/admission.h"
@@ -18,6 +19,7 @@ namespace weir::control {
 struct Admission::QuotaUse {
   const policy::v1::Quota* quota;
   size_t layer;
+  std::string of_class;  // Whose quota it is; empty: the rule's own.
   UseKey key;
   ObservedUse seen = {};
 };
@@ -69,6 +71,9 @@ const char* DirectionName(record::v1::Direction direction);
 // "directions[down].parameters.<name>".
 std::string ParameterField(record::v1::Direction direction, const std::string& name);
 std::string RateText(uint64_t bps);  // "1.5 Gbit/s".
+// The limits a quota sets, of a rule or of a class: "quota.<scope>.<field>" and "<= <limit>".
+std::vector<std::pair<std::string, std::string>> QuotaLimits(const policy::v1::Quota& quota,
+                                                             const std::string& of_class);
 void AddReason(std::vector<std::string>* reasons, const std::string& reason);
 
 }  // namespace weir::control

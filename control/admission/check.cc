@@ -25,8 +25,8 @@ void AddList(const char* name, const List& values, std::vector<std::string>* par
   if (!values.empty()) parts->push_back(absl::StrCat(name, " ", absl::StrJoin(values, "|")));
 }
 
-std::string Describe(const policy::v1::Quota& quota) {
-  std::string text = absl::StrCat("each ", policy::v1::Scope_Name(quota.scope()), ":");
+std::string QuotaText(const policy::v1::Quota& quota) {
+  std::string text;
   const auto add = [&](const char* name, auto value) {
     if (value != 0) absl::StrAppend(&text, " ", name, "<=", value);
   };
@@ -39,6 +39,24 @@ std::string Describe(const policy::v1::Quota& quota) {
   return text;
 }
 
+std::string Describe(const policy::v1::Quota& quota) {
+  return absl::StrCat("each ", policy::v1::Scope_Name(quota.scope()), ":", QuotaText(quota));
+}
+
+std::string Describe(const policy::v1::Role& role) {
+  std::vector<std::string> parts;
+  AddList("identity", role.identity(), &parts);
+  AddList("client", role.client(), &parts);
+  AddList("asn", role.asn(), &parts);
+  AddList("role", role.role(), &parts);
+  return absl::StrCat(policy::v1::Combine_Name(role.of()), " ", absl::StrJoin(parts, ", "));
+}
+
+std::string Describe(const policy::v1::Class& one) {
+  return absl::StrCat(one.parent().empty() ? "root" : absl::StrCat("in ", one.parent()),
+                      ", all together:", QuotaText(one.quota()));
+}
+
 std::string Describe(const policy::v1::AdmissionRule& rule) {
   std::vector<std::string> parts;
   AddList("client", rule.match().client(), &parts);
@@ -46,6 +64,8 @@ std::string Describe(const policy::v1::AdmissionRule& rule) {
   AddList("experiment", rule.match().experiment(), &parts);
   AddList("direction", rule.match().direction(), &parts);
   AddList("purpose", rule.match().purpose(), &parts);
+  AddList("asn", rule.match().asn(), &parts);
+  AddList("role", rule.match().role(), &parts);
   if (parts.empty()) parts.push_back("everybody");
   const policy::v1::Limit& limit = rule.limit();
   std::vector<std::string> limits;
@@ -60,6 +80,7 @@ std::string Describe(const policy::v1::AdmissionRule& rule) {
   add("udp_payload<=", limit.max_udp_payload_bytes());
   if (limit.allow_rate_max()) limits.push_back("rate max allowed");
   for (const policy::v1::Quota& quota : rule.quota()) limits.push_back(Describe(quota));
+  if (!rule.class_().empty()) limits.push_back(absl::StrCat("in class ", rule.class_()));
   if (rule.priority().link_percent() != 0) {
     limits.push_back(absl::StrCat("within ", rule.priority().link_percent(), " % of the link"));
   }
@@ -80,6 +101,7 @@ std::string Describe(const policy::v1::ExportRule& rule) {
                           ? "released at once"
                           : absl::StrCat("released after ", rule.embargo_days(), " days"));
     }
+    if (!rule.license().empty()) parts.push_back(rule.license());
     if (rule.anonymise_days() != 0) {
       parts.push_back(absl::StrCat("address erased after ", rule.anonymise_days(), " days"));
     }
@@ -97,14 +119,17 @@ std::string Describe(const policy::v1::Recipient& recipient) {
 }
 
 const char* Effect(const policy::v1::DisclosureRule&) { return "allow"; }
+const char* Effect(const policy::v1::Role&) { return ""; }
+const char* Effect(const policy::v1::Class&) { return ""; }
 const char* Effect(const policy::v1::Recipient&) { return "allow"; }
 template <typename Rule>
 const char* Effect(const Rule& rule) {
   return Name(rule.effect());
 }
 
-template <typename Rules>
-void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
+// What rules refer to.
+template <typename Definitions>
+int PrintAll(const char* title, const Definitions& rules, std::ostream& out) {
   out << "  " << title << "\n";
   int number = 0;
   for (const auto& rule : rules) {
@@ -115,6 +140,12 @@ void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
                              sentence.text());
     }
   }
+  return number;
+}
+
+template <typename Rules>
+void PrintRules(const char* title, const Rules& rules, std::ostream& out) {
+  int number = PrintAll(title, rules, out);
   out << absl::StrFormat("    %2d %-5s %-24s %s\n", ++number, "deny", kDefaultDenyRule,
                          "everything else");
 }
@@ -178,7 +209,10 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
       err << std::string(policy.status().message()) << "\n";
     } else {
       out << file << ": profile " << (*policy)->profile() << ", " << (*policy)->digest() << "\n";
-      PrintRules("admission", (*policy)->proto().admission(), out);
+      const policy::v1::Policy& proto = (*policy)->proto();
+      if (!proto.role().empty()) PrintAll("role", proto.role(), out);
+      if (!proto.class_().empty()) PrintAll("class", proto.class_(), out);
+      PrintRules("admission", proto.admission(), out);
       PrintRules("export", (*policy)->proto().export_(), out);
       if (!(*policy)->proto().disclosure().empty()) {
         PrintRules("disclosure", (*policy)->proto().disclosure(), out);

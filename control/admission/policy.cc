@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "control/admission/digest.h"
 #include "control/admission/label.h"
 
@@ -30,6 +31,13 @@ std::string_view TakeRule(std::string_view* text) {
   const std::string_view rule = text->substr(0, end);
   text->remove_prefix(std::min(end + 1, text->size()));
   return rule;
+}
+
+// Adds the text to those that are there, once.
+void JoinText(const std::string& text, std::string* all) {
+  const std::vector<std::string> there = absl::StrSplit(*all, kJoin, absl::SkipEmpty());
+  if (text.empty() || std::find(there.begin(), there.end(), text) != there.end()) return;
+  absl::StrAppend(all, all->empty() ? "" : std::string(1, kJoin), text);
 }
 
 template <typename Rules>
@@ -60,6 +68,7 @@ std::shared_ptr<const Policy> Policy::Stack(
     if (!notice.empty() && std::find(notices.begin(), notices.end(), notice) == notices.end()) {
       notices.push_back(notice);
     }
+    JoinText(layer->proto().legal_basis(), &policy->legal_basis_);
     absl::StrAppend(&digests, layer->digest(), "\n");
   }
   policy->profile_ = absl::StrJoin(profiles, "+");
@@ -104,6 +113,7 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
     // Both enumerations rise with strictness.
     verdict.address = std::max(verdict.address, Mode(rule->address()));
     verdict.release_class = std::max(verdict.release_class, Release(rule->release_class()));
+    JoinText(rule->license(), &verdict.license);
     verdict.embargo_days = std::max(verdict.embargo_days, rule->embargo_days());
     if (verdict.anonymise_days == 0 ||
         (rule->anonymise_days() != 0 && rule->anonymise_days() < verdict.anonymise_days)) {
@@ -116,6 +126,7 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
     verdict.address = record::v1::ADDRESS_NONE;
     verdict.release_class = record::v1::OPERATOR_ONLY;
   }
+  if (verdict.release_class != record::v1::PUBLIC) verdict.license.clear();
   return verdict;
 }
 

@@ -27,6 +27,7 @@ struct ExportVerdict {
   record::v1::ReleaseClass release_class = record::v1::OPERATOR_ONLY;
   uint32_t embargo_days = 0;
   uint32_t anonymise_days = 0;                            // 0: never.
+  std::string license = {};                               // Of all layers, joined by '+'.
   std::vector<const policy::v1::ExportRule*> rules = {};  // By layer; null: none matches.
 };
 
@@ -48,6 +49,7 @@ class Policy {
   const std::string& profile() const { return profile_; }
   const std::string& notice() const { return notice_; }
   const std::string& notice_digest() const { return notice_digest_; }  // Empty without a notice.
+  const std::string& legal_basis() const { return legal_basis_; }
   const std::string& digest() const { return digest_; }
 
   const std::vector<std::shared_ptr<const PolicyLayer>>& layers() const { return layers_; }
@@ -75,7 +77,7 @@ class Policy {
   Policy() = default;
 
   std::vector<std::shared_ptr<const PolicyLayer>> layers_;
-  std::string profile_, notice_, notice_digest_, digest_;
+  std::string profile_, notice_, notice_digest_, legal_basis_, digest_;
 };
 
 // "site-rule+upstream-rule": how the deciding rules of all layers stand in grants and records.

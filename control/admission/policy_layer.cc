@@ -1,8 +1,10 @@
 #include "control/admission/policy_layer.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "control/admission/digest.h"
 #include "control/admission/policy_validator.h"
 #include "control/config/text_proto.h"
@@ -30,9 +32,19 @@ bool DirectionsHold(const AdmissionRule& rule, const AdmissionSubject& subject) 
 }
 
 // Everything but the client's address.
-const char* LabelMismatch(const AdmissionRule& rule, const AdmissionSubject& subject) {
+const char* LabelMismatch(const AdmissionRule& rule, const AdmissionSubject& subject,
+                          const Identified& who) {
   const policy::v1::Match& match = rule.match();
   if (!Holds(match.identity(), subject.identity)) return "match.identity";
+  const auto& asns = match.asn();
+  if (!asns.empty() && std::find(asns.begin(), asns.end(), who.asn) == asns.end()) {
+    return "match.asn";
+  }
+  const auto& roles = match.role();
+  if (!roles.empty() && std::none_of(who.roles.begin(), who.roles.end(),
+                                     [&](const auto& role) { return Holds(roles, role); })) {
+    return "match.role";
+  }
   if (!Holds(match.experiment(), subject.experiment)) return "match.experiment";
   if (!Holds(match.purpose(), subject.purpose)) return "match.purpose";
   if (!DirectionsHold(rule, subject)) return "match.direction";
@@ -54,6 +66,8 @@ absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Parse(const std:
   layer->warnings_ = std::move(findings->never_reached);
   layer->unserved_ = std::move(findings->unserved);
   layer->digest_ = Sha256Digest(text);
+  if (absl::Status status = layer->LoadAsnList(); !status.ok()) return status;
+  layer->roles_.emplace(&layer->proto_);
   layer->IndexClients();
   return layer;
 }
@@ -62,6 +76,43 @@ absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Load(const std::
   const auto text = ReadTextFile(path, kMaxPolicyBytes);
   if (!text.ok()) return text.status();
   return Parse(path, *text);
+}
+
+absl::Status PolicyLayer::LoadAsnList() {
+  if (proto_.asn_list().empty()) return absl::OkStatus();
+  const std::filesystem::path file = std::filesystem::path(path_).parent_path() / proto_.asn_list();
+  const auto text = ReadTextFile(file, kMaxPolicyBytes);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, ": asn_list: ", std::string(text.status().message())));
+  }
+  auto list = AsnList::Parse(file, *text);
+  if (!list.ok()) return list.status();
+  asn_list_ = *std::move(list);
+  digest_ = Sha256Digest(
+      absl::StrCat("weir-policy-asn-list-1\n", digest_, "\n", Sha256Digest(*text), "\n"));
+  return absl::OkStatus();
+}
+
+Identified PolicyLayer::Identify(const std::string& identity, const IpAddress& client) const {
+  Identified who;
+  if (!proto_.asn_list().empty()) who.asn = asn_list_.Find(client);
+  if (!proto_.role().empty()) who.roles = roles_->Of(identity, client, who.asn);
+  return who;
+}
+
+const policy::v1::Class* PolicyLayer::FindClass(const std::string& name) const {
+  const auto found = std::find_if(proto_.class_().begin(), proto_.class_().end(),
+                                  [&](const auto& one) { return one.name() == name; });
+  return found == proto_.class_().end() ? nullptr : &*found;
+}
+
+std::vector<const policy::v1::Class*> PolicyLayer::ClassesOf(const AdmissionRule& rule) const {
+  std::vector<const policy::v1::Class*> path;
+  for (const auto* at = FindClass(rule.class_()); at != nullptr; at = FindClass(at->parent())) {
+    path.push_back(at);
+  }
+  return path;
 }
 
 void PolicyLayer::IndexClients() {
@@ -74,10 +125,11 @@ void PolicyLayer::IndexClients() {
 }
 
 const AdmissionRule* PolicyLayer::MatchAdmission(const AdmissionSubject& subject) const {
+  const Identified who = Identify(subject.identity, subject.client);
   uint32_t first = static_cast<uint32_t>(proto_.admission_size());
   const auto consider = [&](uint32_t index) {
     if (index >= first) return;
-    if (LabelMismatch(proto_.admission(static_cast<int>(index)), subject) == nullptr) {
+    if (LabelMismatch(proto_.admission(static_cast<int>(index)), subject, who) == nullptr) {
       first = index;
     }
   };
@@ -91,13 +143,15 @@ const AdmissionRule* PolicyLayer::MatchAdmission(const AdmissionSubject& subject
              : &proto_.admission(static_cast<int>(first));
 }
 
-const char* PolicyLayer::Mismatch(const AdmissionRule& rule, const AdmissionSubject& subject) {
+const char* PolicyLayer::Mismatch(const AdmissionRule& rule,
+                                  const AdmissionSubject& subject) const {
   const auto& clients = rule.match().client();
   const bool client =
       clients.empty() || std::any_of(clients.begin(), clients.end(), [&](const std::string& text) {
         return IpPrefix::Parse(text)->Contains(subject.client);
       });
-  return client ? LabelMismatch(rule, subject) : "match.client";
+  if (!client) return "match.client";
+  return LabelMismatch(rule, subject, Identify(subject.identity, subject.client));
 }
 
 const policy::v1::ExportRule* PolicyLayer::MatchExport(std::string_view experiment,

@@ -4,13 +4,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/admission/asn_list.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/prefix_trie.h"
+#include "control/admission/roles.h"
 #include "policy/v1/policy.pb.h"
 
 namespace weir::control {
@@ -27,6 +30,12 @@ struct AdmissionSubject {
   std::vector<std::string> directions;  // "down", "up".
 };
 
+// What one policy file makes of a subject's identity and address.
+struct Identified {
+  uint32_t asn = 0;  // 0: not known.
+  std::vector<std::string> roles = {};
+};
+
 // Immutable, so any number of threads may read it.
 class PolicyLayer {
  public:
@@ -38,7 +47,8 @@ class PolicyLayer {
 
   const std::string& path() const { return path_; }
   const std::string& profile() const { return proto_.profile(); }
-  const std::string& digest() const { return digest_; }  // "sha256:<hex>" of the file's bytes.
+  // "sha256:<hex>" of the file's bytes; with an asn_list, of the digests of both.
+  const std::string& digest() const { return digest_; }
   const policy::v1::Policy& proto() const { return proto_; }
 
   // Rules that can never decide because earlier ones always do: an explanation each.
@@ -46,13 +56,18 @@ class PolicyLayer {
   // Rules without the sentence they serve: likewise.
   const std::vector<std::string>& unserved() const { return unserved_; }
 
+  Identified Identify(const std::string& identity, const IpAddress& client) const;
+
   // The first admission rule that matches, or null. An ALLOW with directions must cover every
   // requested one, a DENY matches if it names any of them. Costs the rules whose prefixes contain
   // the client and those without a prefix, however many others there are.
   const policy::v1::AdmissionRule* MatchAdmission(const AdmissionSubject& subject) const;
   // What keeps a rule of this layer from matching ("match.client"), or null if it matches.
-  static const char* Mismatch(const policy::v1::AdmissionRule& rule,
-                              const AdmissionSubject& subject);
+  const char* Mismatch(const policy::v1::AdmissionRule& rule,
+                       const AdmissionSubject& subject) const;
+
+  // The class of the rule, and those above it up to the root.
+  std::vector<const policy::v1::Class*> ClassesOf(const policy::v1::AdmissionRule& rule) const;
 
   // Likewise for export.
   const policy::v1::ExportRule* MatchExport(std::string_view experiment,
@@ -60,13 +75,17 @@ class PolicyLayer {
 
  private:
   PolicyLayer() = default;
+  absl::Status LoadAsnList();
   void IndexClients();
+  const policy::v1::Class* FindClass(const std::string& name) const;
 
   std::string path_;
   policy::v1::Policy proto_;
   std::string digest_;
   std::vector<std::string> warnings_;
   std::vector<std::string> unserved_;
+  AsnList asn_list_;
+  std::optional<Roles> roles_;        // Of proto_.
   PrefixTrie clients_;                // Values are indexes of admission rules.
   std::vector<uint32_t> any_client_;  // Indexes of those without match.client, rising.
 };

@@ -4,6 +4,8 @@
 #include <set>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/admission/built_in_rules.h"
@@ -26,6 +28,8 @@ using policy::v1::Match;
 constexpr char kCertificate[] = "certificate:";
 constexpr char kToken[] = "token:";
 constexpr char kResearcher[] = "researcher:";
+constexpr char kLegitimateInterest[] = "legitimate_interest";
+constexpr char kConsent[] = "consent";
 // What a tool measures beside its test, of other traffic.
 constexpr char kResearcherExternal[] = "researcher-external";
 constexpr uint32_t kMaxEmbargoDays = 365;
@@ -47,9 +51,14 @@ class Validator {
           ": notice: required: people must be told what is collected before data flows; "
           "only the profile \"lab\" may do without"));
     }
+    CheckSaid();
+    CheckNames(policy_.role(), "role");
+    CheckNames(policy_.class_(), "class");
     CheckNames(policy_.admission(), "admission");
     CheckNames(policy_.export_(), "export");
     CheckNames(policy_.disclosure(), "disclosure");
+    for (int i = 0; i < policy_.role_size(); ++i) CheckRole(i);
+    for (int i = 0; i < policy_.class__size(); ++i) CheckClass(i);
     for (int i = 0; i < policy_.admission_size(); ++i) CheckAdmission(i);
     for (int i = 0; i < policy_.export__size(); ++i) CheckExport(i);
     for (int i = 0; i < policy_.disclosure_size(); ++i) CheckDisclosure(i);
@@ -59,6 +68,9 @@ class Validator {
     CheckHiddenAdmission();
     CheckHiddenExport();
     for (int i = 0; i < policy_.admission_size(); ++i) CheckRecorded(i);
+    CheckUsed();
+    CheckServed(policy_.role(), "role");
+    CheckServed(policy_.class_(), "class");
     CheckServed(policy_.admission(), "admission");
     CheckServed(policy_.export_(), "export");
     CheckServed(policy_.disclosure(), "disclosure");
@@ -116,25 +128,14 @@ class Validator {
         if (rule.has_limit()) fault("limit: only an ALLOW has one");
         if (rule.has_priority()) fault("priority: only an ALLOW has one");
         if (!rule.quota().empty()) fault("quota: only an ALLOW has one");
+        if (!rule.class_().empty()) fault("class: only an ALLOW has one");
         break;
       default:
         fault("effect: required; allowed: ALLOW, DENY");
     }
-    for (const std::string& client : rule.match().client()) {
-      if (const auto prefix = IpPrefix::Parse(client); !prefix.ok()) {
-        fault("match.client: ", std::string(prefix.status().message()));
-      }
-    }
-    for (const std::string& identity : rule.match().identity()) {
-      const bool certificate =
-          identity.starts_with(kCertificate) && identity.size() > sizeof(kCertificate) - 1;
-      const bool token =
-          identity.starts_with(kToken) && IsLabel(identity.substr(sizeof(kToken) - 1));
-      if (identity != "anonymous" && identity != kOperatorIdentity && !certificate && !token) {
-        fault("match.identity: \"", identity,
-              "\"; allowed: \"anonymous\", \"operator\", \"certificate:<common name>\", "
-              "\"token:<experiment>\"");
-      }
+    CheckWho("admission", i, rule.name(), "match.", rule.match(), policy_.role_size());
+    if (!rule.class_().empty() && !Has(policy_.class_(), policy_.class__size(), rule.class_())) {
+      fault("class: no class is named \"", rule.class_(), "\"");
     }
     for (const std::string& direction : rule.match().direction()) {
       if (direction != "down" && direction != "up") {
@@ -146,6 +147,120 @@ class Validator {
     if (rule.priority().link_percent() > 100) fault("priority.link_percent: from 1 to 100");
     CheckLimit(i, rule);
     CheckQuotas(i, rule);
+  }
+
+  // What is recorded or asked of people must be what they are told.
+  void CheckSaid() {
+    const auto fault = [&](const auto&... what) {
+      faults_.push_back(absl::StrCat(path_, ": ", what...));
+    };
+    const std::string& basis = policy_.legal_basis();
+    const std::string words = basis == kLegitimateInterest ? "legitimate interest" : basis;
+    if (!basis.empty() && basis != kLegitimateInterest && basis != kConsent) {
+      fault("legal_basis: \"", basis, "\"; allowed: \"", kLegitimateInterest, "\", \"", kConsent,
+            "\"");
+    } else if (!Says(words)) {
+      fault("legal_basis: the notice must say \"", words, "\"");
+    }
+    if (const uint32_t age = policy_.minimum_age(); age != 0 && !Says(absl::StrCat(age))) {
+      fault("minimum_age: the notice must say ", age);
+    }
+  }
+
+  bool Says(const std::string& words) const {
+    return absl::StrContains(absl::AsciiStrToLower(policy_.notice()), absl::AsciiStrToLower(words));
+  }
+
+  template <typename Entries>
+  static bool Has(const Entries& entries, int first, const std::string& name) {
+    return std::any_of(entries.begin(), entries.begin() + first,
+                       [&](const auto& entry) { return entry.name() == name; });
+  }
+
+  // Identities, addresses, networks and roles, the first `roles` of the file, as rules and roles
+  // list them.
+  template <typename Who>
+  void CheckWho(const char* list, int i, const std::string& name, const char* prefix,
+                const Who& who, int roles) {
+    const auto fault = [&](const auto&... what) { Fault(list, i, name, prefix, what...); };
+    for (const std::string& client : who.client()) {
+      if (const auto parsed = IpPrefix::Parse(client); !parsed.ok()) {
+        fault("client: ", std::string(parsed.status().message()));
+      }
+    }
+    for (const std::string& identity : who.identity()) {
+      const bool certificate =
+          identity.starts_with(kCertificate) && identity.size() > sizeof(kCertificate) - 1;
+      const bool token =
+          identity.starts_with(kToken) && IsLabel(identity.substr(sizeof(kToken) - 1));
+      if (identity != "anonymous" && identity != kOperatorIdentity && !certificate && !token) {
+        fault("identity: \"", identity,
+              "\"; allowed: \"anonymous\", \"operator\", \"certificate:<common name>\", "
+              "\"token:<experiment>\"");
+      }
+    }
+    for (const uint32_t asn : who.asn()) {
+      if (asn == 0) fault("asn: 0 is no AS number");
+    }
+    if (!who.asn().empty() && policy_.asn_list().empty()) {
+      fault("asn: needs asn_list, the file that says who announces what");
+    }
+    for (const std::string& role : who.role()) {
+      if (!Has(policy_.role(), roles, role))
+        fault("role: no role before this is named \"", role, "\"");
+    }
+  }
+
+  void CheckRole(int i) {
+    const policy::v1::Role& role = policy_.role(i);
+    CheckWho("role", i, role.name(), "", role, i);
+    if (role.identity().empty() && role.client().empty() && role.asn().empty() &&
+        role.role().empty()) {
+      Fault("role", i, role.name(), "required: who has it: identity, client, asn or role");
+    }
+    if (!policy::v1::Combine_IsValid(role.of())) {
+      Fault("role", i, role.name(), "of: allowed: ANY_OF, ALL_OF, ONE_OF, NONE_OF");
+    }
+  }
+
+  void CheckClass(int i) {
+    const policy::v1::Class& one = policy_.class_(i);
+    const policy::v1::Quota& quota = one.quota();
+    const auto fault = [&](const auto&... what) { Fault("class", i, one.name(), what...); };
+    if (!one.parent().empty() && !Has(policy_.class_(), i, one.parent())) {
+      fault("parent: no class before this is named \"", one.parent(), "\"");
+    }
+    if (quota.scope() != policy::v1::SCOPE_UNSPECIFIED) {
+      fault("quota.scope: leave it out: it is counted for the class");
+    }
+    if (quota.random_times()) fault("quota.random_times: only of a rule's own quota");
+    if (quota.average_bps() != 0) fault("quota.average_bps: only a LINK is measured; set rate_bps");
+    if (quota.concurrent_sessions() == 0 && quota.rate_bps() == 0 && quota.bytes_a_day() == 0 &&
+        quota.tests_a_day() == 0) {
+      fault("quota: required: what all its sessions together may use");
+    }
+  }
+
+  // What is defined and named nowhere decides nothing.
+  void CheckUsed() {
+    std::set<std::string> roles, classes;
+    for (const AdmissionRule& rule : policy_.admission()) {
+      roles.insert(rule.match().role().begin(), rule.match().role().end());
+      classes.insert(rule.class_());
+    }
+    for (const policy::v1::Role& role : policy_.role()) {
+      roles.insert(role.role().begin(), role.role().end());
+    }
+    for (const policy::v1::Class& one : policy_.class_()) classes.insert(one.parent());
+    const auto check = [&](const auto& entries, const char* list, const auto& used) {
+      for (int i = 0; i < entries.size(); ++i) {
+        if (used.contains(entries[i].name())) continue;
+        findings_.never_reached.push_back(
+            absl::StrCat(At(list, i, entries[i].name()), "never reached: nothing names it"));
+      }
+    };
+    check(policy_.role(), "role", roles);
+    check(policy_.class_(), "class", classes);
   }
 
   void CheckQuotas(int i, const AdmissionRule& rule) {
@@ -216,6 +331,8 @@ class Validator {
       }
     } else if (!rule.address().empty() || !rule.release_class().empty()) {
       fault(rule.address().empty() ? "release_class" : "address", ": only an ALLOW has one");
+    } else if (!rule.license().empty()) {
+      fault("license: only an ALLOW has one");
     } else if (rule.embargo_days() != 0 || rule.anonymise_days() != 0) {
       fault(rule.embargo_days() != 0 ? "embargo_days" : "anonymise_days",
             ": only an ALLOW has one");
@@ -225,6 +342,14 @@ class Validator {
     }
     if (rule.embargo_days() != 0 && rule.release_class() == "operator_only") {
       fault("embargo_days: only a public record is released, so only it has one");
+    }
+    if (const std::string& license = rule.license(); !license.empty()) {
+      if (!IsLabel(license)) fault("license: \"", license, "\"; allowed: ", kLabelForm);
+      if (rule.release_class() == "operator_only") fault("license: only a public record has one");
+      // "CC0" of "CC0-1.0".
+      if (const std::string name = license.substr(0, license.find('-')); !Says(name)) {
+        fault("license: the notice must say \"", name, "\"");
+      }
     }
     if (rule.anonymise_days() > kMaxAnonymiseDays) {
       fault("anonymise_days: at most ", kMaxAnonymiseDays);

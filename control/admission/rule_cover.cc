@@ -15,8 +15,8 @@ using policy::v1::AdmissionRule;
 // Beyond it, rules that only together hide another are not looked for.
 constexpr size_t kMaxWork = 1'000'000;
 
-template <typename List>
-bool Contains(const List& list, const std::string& value) {
+template <typename List, typename Value>
+bool Contains(const List& list, const Value& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
@@ -24,9 +24,13 @@ bool Contains(const List& list, const std::string& value) {
 template <typename List>
 bool ListCovers(const List& earlier, const List& later) {
   if (earlier.empty()) return true;
-  return !later.empty() && std::all_of(later.begin(), later.end(), [&](const std::string& value) {
-    return Contains(earlier, value);
-  });
+  return !later.empty() && std::all_of(later.begin(), later.end(),
+                                       [&](const auto& value) { return Contains(earlier, value); });
+}
+
+// A client has one AS number and any number of roles.
+bool WhoCovers(const policy::v1::Match& earlier, const policy::v1::Match& later) {
+  return ListCovers(earlier.asn(), later.asn()) && ListCovers(earlier.role(), later.role());
 }
 
 template <typename List>
@@ -66,7 +70,7 @@ bool Covers(const AdmissionRule& earlier, const AdmissionRule& later) {
   return ClientsCover(outer.client(), inner.client()) &&
          ListCovers(outer.identity(), inner.identity()) &&
          ListCovers(outer.experiment(), inner.experiment()) &&
-         ListCovers(outer.purpose(), inner.purpose()) &&
+         ListCovers(outer.purpose(), inner.purpose()) && WhoCovers(outer, inner) &&
          (DirectionSet(later) & ~DirectionSet(earlier)) == 0;
 }
 
@@ -143,6 +147,7 @@ std::vector<uint32_t> CoverFinder::FindTogether(const AdmissionRule& rule,
             if (!matches(other.match().identity(), identity) ||
                 !matches(other.match().experiment(), experiment) ||
                 !matches(other.match().purpose(), purpose) ||
+                !WhoCovers(other.match(), rule.match()) ||
                 (DirectionSet(other) & directions) == 0) {
               continue;
             }

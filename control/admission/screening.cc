@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "control/admission/ip_address.h"
@@ -12,9 +12,14 @@
 namespace weir::control {
 namespace {
 
-bool IsAlnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool IsHex(char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; }
+constexpr int kFewestMacDigits = 12;
+constexpr int kFewestPhoneDigits = 7;
+constexpr int kMostPhoneDigits = 15;  // E.164.
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAlpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+bool IsAlnum(char c) { return IsDigit(c) || IsAlpha(c); }
+bool IsHex(char c) { return IsDigit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
 bool IsEmail(std::string_view text) {
   for (size_t at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
@@ -27,13 +32,26 @@ bool IsEmail(std::string_view text) {
   return false;
 }
 
+// `lower` has no upper-case letters.
+bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
+                    [](char c, char l) { return (IsAlpha(c) ? c | 0x20 : c) == l; });
+}
+
 bool IsUrl(std::string_view text) {
+  // Each ends in its own sign, which is rarer than its letters.
   constexpr std::array<std::string_view, 4> kMarks{"://", "www.", "mailto:", "data:"};
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::any_of(kMarks.begin(), kMarks.end(),
-                     [&](std::string_view mark) { return lower.find(mark) != std::string::npos; });
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '.' && text[at] != ':' && text[at] != '/') continue;
+    const std::string_view before = text.substr(0, at + 1);
+    for (const std::string_view mark : kMarks) {
+      if (before.size() >= mark.size() &&
+          EqualsIgnoringCase(before.substr(before.size() - mark.size()), mark)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 // Calls visit(word) for each maximal run of characters that `belongs`; stops when it says so.
@@ -85,7 +103,7 @@ bool IsAddress(std::string_view word) {
   return word.find_first_of(".:") != std::string_view::npos && IpAddress::Parse(word).has_value();
 }
 
-// Seven to fifteen digits (E.164) that separators or a prefix say are dialled.
+// As many digits as one has, that separators or a prefix say are dialled.
 bool IsPhone(std::string_view number) {
   const size_t first = number.find_first_of("+(0123456789");
   const size_t last = number.find_last_of("0123456789");
@@ -98,7 +116,8 @@ bool IsPhone(std::string_view number) {
       (number.size() == 10 || number[10] == ' ')) {
     return IsPhone(number.substr(10));
   }
-  size_t digits = 0, group = 0, groups = 0;
+  int digits = 0;
+  size_t group = 0, groups = 0;
   for (const char c : number) {
     if (IsDigit(c)) {
       ++digits;
@@ -110,14 +129,16 @@ bool IsPhone(std::string_view number) {
       group = 0;
     }
   }
-  if (digits < 7 || digits > 15 || (group == 1 && groups > 0)) return false;
-  return number.front() == '+' || number.front() == '(' || digits != number.size();
+  if (digits < kFewestPhoneDigits || digits > kMostPhoneDigits || (group == 1 && groups > 0))
+    return false;
+  return number.front() == '+' || number.front() == '(' ||
+         static_cast<size_t>(digits) != number.size();
 }
 
 // What letters touch belongs to a word ("v1.2", "018f-4e"), not to a number.
 bool HasPhone(std::string_view text) {
   const auto belongs = [](char c) {
-    return IsDigit(c) || std::string_view("+()-./ ").find(c) != std::string_view::npos;
+    return IsDigit(c) || c == ' ' || c == '+' || (c >= '(' && c <= ')') || (c >= '-' && c <= '/');
   };
   return AnyRun(text, belongs, [&](std::string_view run) {
     const auto begin = static_cast<size_t>(run.data() - text.data());
@@ -133,14 +154,31 @@ bool HasPhone(std::string_view text) {
   });
 }
 
+// How many of each sign a text has: most have too few for most shapes.
+struct Signs {
+  int digits = 0, hex = 0, dots = 0, colons = 0, ats = 0;
+
+  explicit Signs(std::string_view text) {
+    for (const char c : text) {
+      digits += IsDigit(c);
+      hex += IsHex(c);
+      dots += c == '.';
+      colons += c == ':';
+      ats += c == '@';
+    }
+  }
+};
+
 const char* FindShape(std::string_view text) {
-  if (IsEmail(text)) return "an e-mail address";
-  if (IsUrl(text)) return "a URL";
+  const Signs signs(text);
+  const bool pointed = signs.dots + signs.colons > 0;
+  if (signs.ats > 0 && IsEmail(text)) return "an e-mail address";
+  if (pointed && IsUrl(text)) return "a URL";
   const auto in_mac = [](char c) { return IsAlnum(c) || c == ':' || c == '-' || c == '.'; };
-  if (AnyRun(text, in_mac, IsMac)) return "a MAC address";
+  if (signs.hex >= kFewestMacDigits && AnyRun(text, in_mac, IsMac)) return "a MAC address";
   const auto in_address = [](char c) { return IsAlnum(c) || c == ':' || c == '.'; };
-  if (AnyRun(text, in_address, IsAddress)) return "an IP address";
-  return HasPhone(text) ? "a telephone number" : nullptr;
+  if (pointed && AnyRun(text, in_address, IsAddress)) return "an IP address";
+  return signs.digits >= kFewestPhoneDigits && HasPhone(text) ? "a telephone number" : nullptr;
 }
 
 std::string PercentDecoded(std::string_view text) {
@@ -169,23 +207,29 @@ std::optional<std::string> FindMetadataFault(
   if (metadata.size() > kMaxMetadataKeys) {
     return absl::StrCat(metadata.size(), " keys; at most ", kMaxMetadataKeys);
   }
-  std::set<std::string_view> keys;
+  std::vector<std::string_view> keys;
+  keys.reserve(static_cast<size_t>(metadata.size()));
   for (const record::v1::Metadata& entry : metadata) {
     // A key that is no label may itself be personal, so it is not repeated.
     if (!IsLabel(entry.key())) return absl::StrCat("a key; allowed: ", kLabelForm);
-    const std::string key = absl::StrCat("\"", entry.key(), "\": ");
-    if (!keys.insert(entry.key()).second) return absl::StrCat(key, "is there twice");
+    const auto fault = [&](const auto&... what) {
+      return absl::StrCat("\"", entry.key(), "\": ", what...);
+    };
+    if (std::find(keys.begin(), keys.end(), entry.key()) != keys.end()) {
+      return fault("is there twice");
+    }
+    keys.push_back(entry.key());
     const std::string& value = entry.value();
     if (value.size() > kMaxMetadataValueBytes) {
-      return absl::StrCat(key, value.size(), " bytes; at most ", kMaxMetadataValueBytes);
+      return fault(value.size(), " bytes; at most ", kMaxMetadataValueBytes);
     }
     const bool plain = std::all_of(value.begin(), value.end(),
                                    [](unsigned char c) { return c >= 0x20 && c < 0x7F; });
-    if (!plain) return absl::StrCat(key, "printable ASCII only");
+    if (!plain) return fault("printable ASCII only");
     for (const std::string* text : {&entry.key(), &value}) {
       if (const char* shape = FindPersonalShape(*text)) {
-        return absl::StrCat(key, "has the shape of ", shape,
-                            "; it would be published: leave personal data out");
+        return fault("has the shape of ", shape,
+                     "; it would be published: leave personal data out");
       }
     }
   }

@@ -31,7 +31,8 @@ const std::map<std::string, Field>& FieldTable() {
       {"server", Field::kOutline},         {"policy_digest", Field::kOutline},
       {"admission_rule", Field::kOutline}, {"export_rule", Field::kOutline},
       {"release_class", Field::kOutline},  {"origin_active", Field::kOutline},
-      {"software", Field::kOutline},       {"requested", Field::kMeasurement},
+      {"software", Field::kOutline},       {"legal_basis", Field::kOutline},
+      {"license", Field::kOutline},        {"requested", Field::kMeasurement},
       {"granted", Field::kMeasurement},    {"result", Field::kMeasurement},
       {"metadata", Field::kMetadata},      {"client", Field::kClient},
   };

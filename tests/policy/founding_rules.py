@@ -89,6 +89,7 @@ def page() -> str:
     return "\n".join([
         HEAD, "## The founding page\n", table(FOUNDING_PAGE, "it says"),
         "## Conventions of 2026\n", table("mlab-2026", "it is agreed"),
+        "## Bad input\n", table("bad-input", "it is given"),
     ])  # fmt: skip
 
 

@@ -41,11 +41,16 @@ def rule_lists(policy) -> Iterator[tuple[str, object]]:
             yield descriptor.name, value
 
 
+def plain_fields(policy) -> list[str]:
+    """What the policy as a whole says."""
+    return [field.name for field, _ in policy.ListFields() if not field.message_type and field.name != "profile"]
+
+
 def rules(profile: str) -> list[str]:
-    """The profile's rules, PROFILE/LIST/NAME, and its notice."""
+    """The profile's rules, PROFILE/LIST/NAME, and its fields, PROFILE/NAME."""
     policy = load(profile)
     named = [f"{profile}/{kind}/{rule.name}" for kind, entries in rule_lists(policy) for rule in entries]
-    return named + ([f"{profile}/notice"] if policy.notice else [])
+    return named + [f"{profile}/{name}" for name in plain_fields(policy)]
 
 
 def parts(message, path: str) -> Iterator[tuple[str, object, str, int | None]]:
@@ -75,8 +80,8 @@ def mutants(profile: str) -> Iterator[tuple[str, str]]:
         return sum(1 for _ in of(load(profile)))
 
     def rules_of(policy) -> Iterator[tuple[str, object, str, int | None]]:
-        if policy.notice:
-            yield f"{profile}/notice", policy, "notice", None
+        for name in plain_fields(policy):
+            yield f"{profile}/{name}", policy, name, None
         for kind, entries in rule_lists(policy):
             for i, rule in enumerate(entries):
                 yield f"{profile}/{kind}/{rule.name}", policy, kind, i

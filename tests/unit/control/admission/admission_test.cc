@@ -435,6 +435,29 @@ TEST_F(AdmissionTest, ARefusalEndsItsTrace) {
   EXPECT_EQ(last.verdict(), policy::v1::REFUSED);
 }
 
+// What fails after admission, and what never came so far, have a trace like any other refusal.
+TEST_F(AdmissionTest, EveryRefusalHasATrace) {
+  const Rejection before = admission_.Reject("capacity", "negotiations", "", "try later");
+  ASSERT_EQ(before.trace().steps_size(), 1);
+  EXPECT_EQ(before.trace().policy_digest(), admission_.policy()->digest());
+  AdmissionGrant grant = Grant(Request({Ask(DOWN, kGbps)}));
+  const int passed = grant.trace.steps_size();
+  const Rejection after = admission_.Reject("store", "store_write", "", "try later", grant.trace);
+  ASSERT_EQ(after.trace().steps_size(), passed + 1);
+  const policy::v1::TraceStep& last = *after.trace().steps().rbegin();
+  EXPECT_EQ(last.stage() + "/" + last.rule(), "store/store_write");
+  EXPECT_EQ(last.verdict(), policy::v1::REFUSED);
+  EXPECT_EQ(after.contact(), "noc@example.net");
+  for (const auto& [full, draining] : {std::pair(true, false), std::pair(false, true)}) {
+    AdmissionRequest request = Request({Ask(DOWN, kGbps)});
+    request.store_full = full;
+    request.draining = draining;
+    const AdmissionDecision decision = admission_.Decide(request);
+    EXPECT_EQ(std::get<Rejection>(decision).trace().steps().rbegin()->verdict(),
+              policy::v1::REFUSED);
+  }
+}
+
 TEST_F(AdmissionTest, AClientNeverSeesWhatOthersUse) {
   const AdmissionRequest request = Request({Ask(DOWN, kGbps)});
   const AdmissionGrant first = Grant(request), second = Grant(request);

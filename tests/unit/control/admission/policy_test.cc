@@ -303,6 +303,31 @@ TEST(PolicyTest, DenyBeforeTheExportLeavesARuleUnrecorded) {
             std::string::npos);
 }
 
+// What is recorded, or asked of people, is what they are told.
+TEST(PolicyTest, TheNoticeSaysWhatAPolicyPromises) {
+  const auto fault = [](const std::string& text) {
+    return std::string(
+        Policy::Parse("p", "profile: 'x' admission { name: 'r' effect: DENY } " + text)
+            .status()
+            .message());
+  };
+  EXPECT_EQ(fault("notice: 'By consent, from 16 on.' legal_basis: 'consent' minimum_age: 16"), "");
+  EXPECT_EQ(fault("notice: 'Our legitimate interest.' legal_basis: 'legitimate_interest'"), "");
+  EXPECT_EQ(fault("notice: 'n' legal_basis: 'consent'"),
+            "p: legal_basis: the notice must say \"consent\"");
+  EXPECT_EQ(fault("notice: 'n' minimum_age: 16"), "p: minimum_age: the notice must say 16");
+  EXPECT_NE(fault("notice: 'n' legal_basis: 'habit'").find("allowed: \"legitimate_interest\""),
+            std::string::npos);
+  const std::string rule = "name: 'x' effect: ALLOW address: 'none' license: 'CC0-1.0'";
+  EXPECT_EQ(fault("notice: 'It is CC0.' export { " + rule + " release_class: 'public' }"), "");
+  EXPECT_NE(fault("notice: 'n' export { " + rule + " release_class: 'public' }")
+                .find("license: the notice must say \"CC0\""),
+            std::string::npos);
+  EXPECT_NE(fault("notice: 'CC0' export { " + rule + " release_class: 'operator_only' }")
+                .find("license: only a public record has one"),
+            std::string::npos);
+}
+
 TEST(PolicyTest, AResearchersOwnDataHasNoRouteIntoTheStore) {
   const auto policy = Policy::Parse("p",
                                     "profile: \"lab\" admission { name: \"r\" effect: ALLOW } "

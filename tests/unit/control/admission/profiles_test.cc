@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/admission/admission.h"
+#include "control/export/export_policy.h"
 #include "tests/unit/control/admission/shipped_profiles.h"
 
 namespace weir::control {
@@ -249,6 +250,42 @@ TEST(MlabConventionsTest, ANodeSendsOneHundredMegabitOnAverage) {
     node.Sent(uint64_t{100} * kMbps / 8 * 300);
     EXPECT_EQ(node.Outcome({.purpose = purpose, .rate_bps = 60 * kMbps, .duration_ms = 10'000}),
               absl::StrCat("refused limit/", purpose, " quota.link.average_bps"));
+  }
+}
+
+TEST(MlabConventionsTest, EachRecordNamesItsLegalBasisAndItsLicence) {
+  const auto policy = ShippedProfile("mlab-2026");
+  for (const char* rule : {"interactive", "automated"}) {
+    record::v1::Record record;
+    record.set_record_id("s-down");
+    record.set_session_id("s");
+    record.set_direction(record::v1::DOWN);
+    record.set_outcome(record::v1::COMPLETED);
+    record.set_end_reason("duration");
+    record.mutable_negotiated_at()->set_seconds(1);
+    record.mutable_server()->set_operator_("o");
+    record.mutable_server()->set_contact("c");
+    record.set_origin_active(true);
+    record.set_license("forged");
+    const auto approved = ExportPolicy(policy).Approve({.session_id = "s",
+                                                        .admission_rule = rule,
+                                                        .policy_digest = policy->digest(),
+                                                        .experiment = "weir",
+                                                        .purpose = rule,
+                                                        .client_address = "203.0.113.7"},
+                                                       record);
+    ASSERT_TRUE(approved.ok()) << approved.status();
+    EXPECT_EQ(approved->record().legal_basis(), "legitimate_interest");
+    EXPECT_EQ(approved->record().license(), "CC0-1.0");
+  }
+}
+
+TEST(MlabConventionsTest, TheNoticeSaysWhatPeopleAgreeTo) {
+  const auto policy = ShippedProfile("mlab-2026");
+  EXPECT_EQ(policy->layers()[0]->proto().minimum_age(), 16u);
+  for (const char* words :
+       {"IP address", "published under CC0", "legitimate interest", "anonymised", "under 16"}) {
+    EXPECT_NE(policy->notice().find(words), std::string::npos) << words;
   }
 }
 

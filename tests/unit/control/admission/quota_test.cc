@@ -260,6 +260,23 @@ TEST_F(QuotaTest, WhatNoLongerMattersIsForgotten) {
   EXPECT_EQ(admission_->TrackedUses(), 1u) << "what runs is never forgotten";
 }
 
+TEST_F(QuotaTest, ARefusalByAQuotaShowsWhatPassedBefore) {
+  Use("quota { scope: PREFIX tests_a_day: 1 bytes_a_day: 1000000000000 }");
+  EXPECT_TRUE(Run());
+  const AdmissionDecision decision = Decide();
+  const auto* rejection = std::get_if<Rejection>(&decision);
+  ASSERT_NE(rejection, nullptr);
+  std::vector<std::string> stages;
+  for (const auto& step : rejection->trace().steps()) {
+    if (stages.empty() || stages.back() != step.stage()) stages.push_back(step.stage());
+  }
+  EXPECT_EQ(stages,
+            (std::vector<std::string>{"identify", "classify", "decide", "capacity", "limit"}));
+  const auto& last = *rejection->trace().steps().rbegin();
+  EXPECT_EQ(last.field() + " " + last.value() + " " + last.limit(),
+            "quota.prefix.tests_a_day 1 today < 1");
+}
+
 TEST_F(QuotaTest, FaultsOfAQuota) {
   for (const auto& [quota, fault] :
        {std::pair("quota { tests_a_day: 1 }", "quota.scope: required"),

@@ -1,6 +1,7 @@
 // Several policy files at once: a layer can tighten what the others allow, never loosen it.
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "control/admission/admission.h"
 #include "control/admission/digest.h"
 #include "tests/unit/control/config/temp_dir.h"
@@ -127,6 +128,25 @@ TEST_F(StackTest, OneBrokenFileIsAFaultOfAll) {
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_NE(status.message().find(bad + ":2: "), std::string::npos) << status;
   EXPECT_TRUE(absl::IsNotFound(LoadPolicy({good, "/nonexistent"}).status()));
+}
+
+TEST_F(StackTest, LegalBasesAndLicencesOfAllFilesAreKept) {
+  const auto layer = [](const char* basis, const char* license) {
+    return Layer(absl::StrCat("profile: 'x' notice: 'consent, legitimate interest, CC0, CC-BY' "
+                              "legal_basis: '",
+                              basis,
+                              "' admission { name: 'a' effect: ALLOW } "
+                              "export { name: 'x' effect: ALLOW address: 'none' "
+                              "release_class: 'public' license: '",
+                              license, "' }")
+                     .c_str());
+  };
+  const auto same = Policy::Stack({layer("consent", "CC0-1.0"), layer("consent", "CC0-1.0")});
+  EXPECT_EQ(same->legal_basis() + " " + same->MatchExport("e", "a+a").license, "consent CC0-1.0");
+  const auto both =
+      Policy::Stack({layer("consent", "CC0-1.0"), layer("legitimate_interest", "CC-BY-4.0")});
+  EXPECT_EQ(both->legal_basis(), "consent+legitimate_interest");
+  EXPECT_EQ(both->MatchExport("e", "a+a").license, "CC0-1.0+CC-BY-4.0");
 }
 
 TEST(RuleListTest, OnlyNamesJoinedByPlus) {
