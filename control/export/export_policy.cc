@@ -1,8 +1,10 @@
 #include "control/export/export_policy.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -13,26 +15,62 @@
 namespace weir::control {
 namespace {
 
+// Between the clock of the session and that of its packets, which follows the first once a second.
+constexpr int64_t kClockSlackNs = 2'000'000'000;
+
+using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
+// The fields of a message type that hold messages.
+using MessageFields = std::vector<const FieldDescriptor*>;
+
+// Of each type a record is made of; looked up once a message, so made once.
+const MessageFields& MessageFieldsOf(const Descriptor* type) {
+  using Table = absl::flat_hash_map<const Descriptor*, MessageFields>;
+  static const Table& table = *[] {
+    auto* made = new Table;
+    std::vector<const Descriptor*> waiting{record::v1::Record::descriptor()};
+    while (!waiting.empty()) {
+      const Descriptor* at = waiting.back();
+      waiting.pop_back();
+      const auto [entry, added] = made->try_emplace(at);
+      for (int i = 0; added && i < at->field_count(); ++i) {
+        if (at->field(i)->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+        entry->second.push_back(at->field(i));
+        waiting.push_back(at->field(i)->message_type());
+      }
+    }
+    return made;
+  }();
+  return table.find(type)->second;
+}
+
 // Path of the first message that carries a field its schema does not name; empty if none does.
-std::string FindUnknownField(const Message& message, const std::string& path) {
+std::string FindUnknownField(const Message& message, const char* name) {
   const Reflection& reflection = *message.GetReflection();
   if (const auto& unknown = reflection.GetUnknownFields(message); !unknown.empty()) {
-    return absl::StrCat(path, " (field number ", unknown.field(0).number(), ")");
+    return absl::StrCat(name, " (field number ", unknown.field(0).number(), ")");
   }
-  std::vector<const FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string nested = absl::StrCat(path, ".", field->name());
-    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      const Message& child = field->is_repeated() ? reflection.GetRepeatedMessage(message, field, i)
-                                                  : reflection.GetMessage(message, field);
-      if (std::string found = FindUnknownField(child, nested); !found.empty()) return found;
+  const auto search = [&](const FieldDescriptor* field, const Message& child) {
+    const std::string found = FindUnknownField(child, field->name().c_str());
+    return found.empty() ? found : absl::StrCat(name, ".", found);
+  };
+  for (const FieldDescriptor* field : MessageFieldsOf(message.GetDescriptor())) {
+    if (!field->is_repeated()) {
+      if (!reflection.HasField(message, field)) continue;
+      if (std::string found = search(field, reflection.GetMessage(message, field));
+          !found.empty()) {
+        return found;
+      }
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+      if (std::string found = search(field, reflection.GetRepeatedMessage(message, field, i));
+          !found.empty()) {
+        return found;
+      }
     }
   }
   return "";
@@ -45,19 +83,23 @@ const char* Suffix(record::v1::Direction direction) {
 // Judges one record, stage by stage, noting each if somebody asked.
 class Judge {
  public:
-  Judge(const AdmittedSession& session, const record::v1::Record& record, policy::v1::Trace* trace)
-      : session_(session), record_(record), trace_(trace) {}
+  Judge(const AdmittedSession& session, const Measured& measured, const record::v1::Record& record,
+        policy::v1::Trace* trace)
+      : session_(session), measured_(measured), record_(record), trace_(trace) {}
 
   // What makes a record one of this session, and complete.
   absl::Status Check() {
     if (std::string unknown = FindUnknownField(record_, "record"); !unknown.empty()) {
-      return Refuse("schema", "closed_schema", unknown, "not a field of the record schema");
+      return Refuse("schema", "closed_schema", unknown,
+                    "not a field of the record schema; leave it out");
     }
     Note("schema", "closed_schema", "record", "", "only fields of the schema", policy::v1::PASSED);
     if (absl::Status status = CheckSession(); !status.ok()) return status;
+    if (absl::Status status = CheckFlows(); !status.ok()) return status;
+    if (absl::Status status = CheckTime(); !status.ok()) return status;
     if (!record_.origin_active()) {
       return Refuse("origin", "active_only", "origin_active",
-                    "passive data has no route into the store");
+                    "passive data has no route into the store; it goes to its researcher directly");
     }
     Note("origin", "active_only", "origin_active", "true", "true", policy::v1::PASSED);
     if (absl::Status status = CheckComplete(); !status.ok()) return status;
@@ -67,8 +109,9 @@ class Judge {
   absl::Status Refuse(const char* stage, const char* rule, const std::string& field,
                       const std::string& why) {
     Note(stage, rule, field, "", why, policy::v1::REFUSED);
-    return absl::InvalidArgumentError(
-        absl::StrCat("record ", record_.record_id(), ": ", field, ": ", why));
+    return absl::InvalidArgumentError(absl::StrCat("record ", record_.record_id(), ": ", field,
+                                                   ": ", why, " (stage ", stage, ", rule ", rule,
+                                                   ")"));
   }
 
   policy::v1::TraceStep* Note(const char* stage, const std::string& rule, const std::string& field,
@@ -128,7 +171,8 @@ class Judge {
     };
     if (session_.session_id.empty() || session_.admission_rule.empty() ||
         session_.policy_digest.empty()) {
-      return refuse("session_id", "its session was never admitted");
+      return refuse("session_id",
+                    "its session was never admitted; negotiate one, and what it measures is kept");
     }
     if (record_.session_id() != session_.session_id) {
       return refuse("session_id", absl::StrCat("of another session than ", session_.session_id));
@@ -145,6 +189,54 @@ class Judge {
       return refuse("negotiated_at", "not when its session was admitted");
     }
     Note("session", "admitted_session", "session_id", session_.session_id, session_.admission_rule,
+         policy::v1::PASSED);
+    return absl::OkStatus();
+  }
+
+  // Each 5-tuple it counts is one that its session was admitted with.
+  absl::Status CheckFlows() {
+    constexpr char kRule[] = "admitted_flow";
+    if (!measured_.flows.has_value()) {
+      Note("session", kRule, "flows", "", "of the session's stored intervals",
+           policy::v1::NOT_JUDGED);
+      return absl::OkStatus();
+    }
+    const auto& admitted = session_.flows;
+    for (const std::string& flow : *measured_.flows) {
+      if (std::find(admitted.begin(), admitted.end(), flow) == admitted.end()) {
+        return Refuse("session", kRule, "flows",
+                      "counts packets of a 5-tuple that its session was not admitted with; only "
+                      "what was negotiated is kept");
+      }
+    }
+    if (measured_.flows->empty() && (record_.result().sent() | record_.result().received()) != 0) {
+      return Refuse("session", kRule, "flows",
+                    "counts packets of no flow of its session; only what was negotiated is kept");
+    }
+    Note("session", kRule, "flows", absl::StrCat(measured_.flows->size()),
+         absl::StrCat(admitted.size(), " admitted"), policy::v1::PASSED);
+    return absl::OkStatus();
+  }
+
+  // What it counts arrived while its session was.
+  absl::Status CheckTime() {
+    constexpr char kRule[] = "session_time";
+    const auto first = static_cast<int64_t>(record_.result().first_rx_unix_ns());
+    const auto last = static_cast<int64_t>(record_.result().last_rx_unix_ns());
+    if (last < first) {
+      return Refuse("session", kRule, "result.last_rx_unix_ns", "before first_rx_unix_ns");
+    }
+    if (first == 0 || !measured_.own_clock || session_.ended_unix_ns == 0) return absl::OkStatus();
+    for (const auto& [field, at] :
+         {std::pair("result.first_rx_unix_ns", first), std::pair("result.last_rx_unix_ns", last)}) {
+      if (at < session_.negotiated_unix_ns - kClockSlackNs ||
+          at > session_.ended_unix_ns + kClockSlackNs) {
+        return Refuse("session", kRule, field,
+                      "not within 2 s of its session's time; only what arrived while the session "
+                      "was is kept");
+      }
+    }
+    Note("session", kRule, "result.first_rx_unix_ns", "", "within the session's time",
          policy::v1::PASSED);
     return absl::OkStatus();
   }
@@ -168,6 +260,7 @@ class Judge {
   }
 
   const AdmittedSession& session_;
+  const Measured& measured_;
   const record::v1::Record& record_;
   policy::v1::Trace* const trace_;
 };
@@ -195,15 +288,17 @@ std::optional<record::v1::Address> KeepAddress(record::v1::AddressMode mode,
 
 absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& session,
                                                      record::v1::Record record,
-                                                     policy::v1::Trace* trace) const {
+                                                     policy::v1::Trace* trace,
+                                                     const Measured& measured) const {
   if (trace != nullptr) trace->set_policy_digest(policy_->digest());
-  Judge judge(session, record, trace);
+  Judge judge(session, measured, record, trace);
   if (absl::Status status = judge.Check(); !status.ok()) return status;
   const ExportVerdict verdict = policy_->MatchExport(session.experiment, session.admission_rule);
   judge.NoteRules(*policy_, verdict);
   if (!verdict.allowed) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "record ", record.record_id(), ": export rule \"", verdict.rule, "\" withholds it"));
+    return absl::PermissionDeniedError(
+        absl::StrCat("record ", record.record_id(), ": export rule \"", verdict.rule,
+                     "\" withholds it (stage decide); an export rule of the policy must allow it"));
   }
   auto client = KeepAddress(verdict.address, session.client_address);
   if (!client)
@@ -223,6 +318,8 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
   record.set_policy_digest(session.policy_digest);
   record.set_export_rule(verdict.rule);
   record.set_release_class(verdict.release_class);
+  record.set_legal_basis(policy_->legal_basis());
+  record.set_license(verdict.license);
   return ApprovedRecord(std::move(record), {.embargo_days = verdict.embargo_days,
                                             .anonymise_days = verdict.anonymise_days});
 }

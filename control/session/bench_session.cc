@@ -259,12 +259,14 @@ bool BenchSession::Admit(bool draining) {
         absl::StrCat(FormatRate(static_cast<double>(request_.parameters().rate_bps())),
                      " is more than port \"", port_->name(), "\" can do of such packets, ",
                      FormatRate(static_cast<double>(parameters.rate_bps())),
-                     " (IP layer); ask for that, or for the maximum with --rate max")));
+                     " (IP layer); ask for that, or for the maximum with --rate max"),
+        std::move(granted.trace)));
   }
   reservation_ = std::move(granted.reservation);
   trace_ = std::move(granted.trace);
   charges_ = std::move(granted.charges);
   facts_.negotiated_unix_ns = NowUnixNs();
+  facts_.negotiated_steady_ns = SystemSteadyNs();
   facts_.id = Uuid::Generate(facts_.negotiated_unix_ns / 1'000'000);
   facts_.role = SessionRole::kServer;
   facts_.experiment = request_.experiment();
@@ -350,8 +352,8 @@ bool BenchSession::Program() {
   local_ = std::make_unique<LocalEnd>(node_.dataplane, ports_->connection, direction(), generates(),
                                       parameters, std::move(ends));
   if (absl::Status programmed = local_->Program(terms, PeerEnds()); !programmed.ok()) {
-    Conclusion conclusion =
-        Conclude(node_, facts_, record::v1::ABORTED, end_reason::kProgramFailed, {Result()});
+    Conclusion conclusion = Conclude(node_, facts_, record::v1::ABORTED, end_reason::kProgramFailed,
+                                     {Result()}, {local_->Flows()});
     session_->SetEnd(conclusion.state, conclusion.completed);
     return Fail(ms::TestFailure::LOCAL, "dataplane",
                 absl::StrCat("the local dataplane refused a flow: ", programmed.message()));
@@ -393,7 +395,8 @@ void BenchSession::Measure() {
   local_->Stop();
 
   DirectionResult direction_result = Result();
-  Conclusion conclusion = Conclude(node_, facts_, *outcome_, end_reason_, {direction_result});
+  Conclusion conclusion =
+      Conclude(node_, facts_, *outcome_, end_reason_, {direction_result}, {local_->Flows()});
   if (unusual_.has_value()) ReportUnusual(node_, facts_, *unusual_);
   local_.reset();  // Frees slots and flows.
   reservation_.Settle(conclusion.moved_bytes);

@@ -272,6 +272,7 @@ bool ClientSession::AcceptGrant(const ms::Grant& grant) {
   facts_.id = *id;
   facts_.role = SessionRole::kClient;
   facts_.negotiated_unix_ns = NowUnixNs();
+  facts_.negotiated_steady_ns = SystemSteadyNs();
   facts_.experiment = request_.experiment();
   facts_.purpose = request_.purpose();
   facts_.metadata = request_.metadata();
@@ -315,13 +316,12 @@ bool ClientSession::Program() {
           grant_.server_ends(), facts_.granted, record::v1::UP, "server_ends", &server_ends)) {
     return Fail(TestFailure::ABORTED, absl::StrCat("grant.", fault->field), fault->message);
   }
-  SessionRow row = ToRow(facts_);
   for (size_t i = 0; i < slots_.size(); ++i) {
     const std::vector<std::string> keys =
         node_.lookup->Keys(slots_[i].ends(), server_ends.at(facts_.granted[i].direction()));
-    row.flows.insert(row.flows.end(), keys.begin(), keys.end());
+    facts_.flows.insert(facts_.flows.end(), keys.begin(), keys.end());
   }
-  if (absl::Status stored = node_.store->BeginSession(row); !stored.ok()) {
+  if (absl::Status stored = node_.store->BeginSession(ToRow(facts_)); !stored.ok()) {
     return Fail(TestFailure::LOCAL, "store", std::string(stored.message()));
   }
   const SessionTerms terms{
@@ -340,7 +340,7 @@ bool ClientSession::Program() {
     const absl::Status status = end.Program(terms, server_ends.at(end.direction()));
     if (status.ok()) continue;
     Conclusion conclusion = Conclude(node_, facts_, record::v1::ABORTED, end_reason::kProgramFailed,
-                                     Results(end_reason::kProgramFailed, false));
+                                     Results(end_reason::kProgramFailed, false), Flows());
     session_->SetEnd(conclusion.state, conclusion.completed);
     return Fail(TestFailure::LOCAL, "dataplane",
                 absl::StrCat("the local dataplane refused a flow: ", status.message()));
@@ -355,6 +355,12 @@ std::vector<record::v1::DirectionResult> ClientSession::Results(const std::strin
     results.push_back(run->Result(end_reason, clocks_synchronised));
   }
   return results;
+}
+
+std::vector<std::vector<dataplane::v1::FlowInfo>> ClientSession::Flows() const {
+  std::vector<std::vector<dataplane::v1::FlowInfo>> flows;
+  for (const std::unique_ptr<DirectionRun>& run : directions_) flows.push_back(run->end().Flows());
+  return flows;
 }
 
 void ClientSession::Measure() {
@@ -376,7 +382,7 @@ void ClientSession::Measure() {
       Results(end.reason, loop.clocks_synchronised());
   if (loop.completed().has_value()) TakeServerResults(*loop.completed(), &results);
 
-  Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason, results);
+  Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason, results, Flows());
   if (loop.unusual().has_value()) ReportUnusual(node_, facts_, *loop.unusual());
   directions_.clear();
   reservation_.Release();

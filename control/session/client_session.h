@@ -42,6 +42,7 @@ class ClientSession final : public LocalTest {
   std::string PeerAddress() const;  // Of the server's, one of the family asked for; or empty.
   void TakeServerResults(const measurement::v1::Completed& completed,
                          std::vector<record::v1::DirectionResult>* results) const;
+  std::vector<std::vector<dataplane::v1::FlowInfo>> Flows() const;  // By direction.
 
   bool Fail(measurement::v1::TestFailure::Kind kind, const std::string& field,
             const std::string& message);

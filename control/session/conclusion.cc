@@ -3,9 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "control/export/export_policy.h"
+#include "control/session/clock.h"
 #include "control/session/use_keeper.h"
 
 namespace weir::control {
@@ -37,6 +39,19 @@ record::v1::Record MakeRecord(const SessionFacts& facts, size_t index, record::v
   return record;
 }
 
+// True if the wall clock has gone on evenly since the session was negotiated.
+bool ClockWasSteady(const SessionFacts& facts, int64_t now_unix_ns) {
+  constexpr int64_t kJumpNs = 1'000'000'000;
+  if (facts.negotiated_steady_ns == 0) return false;
+  const int64_t by_wall = now_unix_ns - static_cast<int64_t>(facts.negotiated_unix_ns);
+  const int64_t by_steady = SystemSteadyNs() - facts.negotiated_steady_ns;
+  return std::abs(by_wall - by_steady) < kJumpNs;
+}
+
+bool Receives(const SessionFacts& facts, record::v1::Direction direction) {
+  return (direction == record::v1::UP) == (facts.role == SessionRole::kServer);
+}
+
 }  // namespace
 
 SessionRow ToRow(const SessionFacts& facts) {
@@ -58,6 +73,7 @@ SessionRow ToRow(const SessionFacts& facts) {
   row.experiment = facts.experiment;
   row.purpose = facts.purpose;
   row.client_address = facts.client_address;
+  row.flows = facts.flows;
   row.requested = requested.SerializeAsString();
   row.granted = granted.SerializeAsString();
   return row;
@@ -88,6 +104,7 @@ absl::StatusOr<SessionFacts> FromRow(const SessionRow& row) {
   facts.server.set_node(granted.server().node());
   facts.requested.assign(requested.directions().begin(), requested.directions().end());
   facts.granted.assign(granted.granted().begin(), granted.granted().end());
+  facts.flows = row.flows;
   return facts;
 }
 
@@ -96,8 +113,8 @@ std::string RecordId(const Uuid& session, record::v1::Direction direction) {
 }
 
 Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
-                    const std::string& end_reason,
-                    std::vector<record::v1::DirectionResult> results) {
+                    const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
+                    const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows) {
   Conclusion conclusion;
   conclusion.completed.set_outcome(outcome);
   conclusion.completed.set_end_reason(end_reason);
@@ -105,6 +122,8 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
   conclusion.state =
       outcome == record::v1::COMPLETED ? SessionState::kExported : SessionState::kAborted;
 
+  const auto now_unix_ns = static_cast<int64_t>(NowUnixNs());
+  const bool steady = ClockWasSteady(facts, now_unix_ns);
   const AdmittedSession admitted{
       .session_id = facts.id.ToString(),
       .admission_rule = facts.admission_rule,
@@ -112,7 +131,9 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
       .experiment = facts.experiment,
       .purpose = facts.purpose,
       .negotiated_unix_ns = static_cast<int64_t>(facts.negotiated_unix_ns),
-      .client_address = facts.client_address};
+      .ended_unix_ns = now_unix_ns,
+      .client_address = facts.client_address,
+      .flows = facts.flows};
   const ExportPolicy export_policy(facts.policy ? facts.policy : node.admission->policy());
   SessionEnd end;
   end.session_id = admitted.session_id;
@@ -122,8 +143,12 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
     node.metrics->CountTest(facts.granted[i].direction(), outcome);
     node.metrics->CountResult(results[i]);
     node.metrics->CountLimit(results[i].limit());
+    Measured measured;
+    if (!flows.empty()) measured.flows = node.lookup->Keys(flows[i]);
+    measured.own_clock = steady && Receives(facts, facts.granted[i].direction());
     absl::StatusOr<ApprovedRecord> approved = export_policy.Approve(
-        admitted, MakeRecord(facts, i, outcome, end_reason, std::move(results[i])));
+        admitted, MakeRecord(facts, i, outcome, end_reason, std::move(results[i])),
+        /*trace=*/nullptr, measured);
     if (!approved.ok()) {
       spdlog::warn("session {}: no record is kept of one direction: {}", admitted.session_id,
                    std::string(approved.status().message()));

@@ -14,6 +14,7 @@
 #include "control/session/session.h"
 #include "control/session/unusual_activity.h"
 #include "control/store/store.h"
+#include "dataplane/v1/dataplane.pb.h"
 #include "measurement/v1/measurement.pb.h"
 #include "record/v1/record.pb.h"
 
@@ -25,6 +26,7 @@ struct SessionFacts {
   Uuid id;
   SessionRole role = SessionRole::kServer;
   uint64_t negotiated_unix_ns = 0;
+  int64_t negotiated_steady_ns = 0;  // By a clock that never jumps; 0: by another process.
   std::string experiment;
   std::string purpose;
   google::protobuf::RepeatedPtrField<record::v1::Metadata> metadata;
@@ -37,6 +39,7 @@ struct SessionFacts {
   record::v1::ServerIdentity server;
   std::vector<measurement::v1::DirectionRequest> requested;
   std::vector<measurement::v1::DirectionRequest> granted;  // In the same order.
+  std::vector<std::string> flows;                          // Keys of its 5-tuples: FlowLookup.
 };
 
 SessionRow ToRow(const SessionFacts& facts);
@@ -53,10 +56,11 @@ struct Conclusion {
 };
 
 // Approves and stores one record for each granted direction, counts them, and returns the end.
-// `results`: of the directions in order.
+// `results` and `flows`: of the directions in order. `flows` are those whose counters the results
+// are of, as the dataplane told of them; none at all if no dataplane was read.
 Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
-                    const std::string& end_reason,
-                    std::vector<record::v1::DirectionResult> results);
+                    const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
+                    const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows);
 
 // The session was stopped for that.
 void ReportUnusual(const Node& node, const SessionFacts& facts, const Unusual& unusual);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "control/admission/ip_address.h"
+#include "control/dataplane/dataplane.h"
 #include "ipc/seqpacket.h"
 
 namespace weir::control {
@@ -94,6 +95,15 @@ std::vector<std::string> FlowLookup::Keys(const std::vector<ms::FlowEnd>& own,
   for (size_t i = 0; i < own.size() && i < peer.size(); ++i) {
     std::string key = Key(own[i].ip(), own[i].udp_port(), peer[i].ip(), peer[i].udp_port());
     if (!key.empty()) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+std::vector<std::string> FlowLookup::Keys(const std::vector<dataplane::v1::FlowInfo>& flows) const {
+  std::vector<std::string> keys;
+  for (const dataplane::v1::FlowInfo& flow : flows) {
+    keys.push_back(Key(IpToText(flow.local().ip()), flow.local().udp_port(),
+                       IpToText(flow.remote().ip()), flow.remote().udp_port()));
   }
   return keys;
 }

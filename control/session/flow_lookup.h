@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/v1/dataplane.pb.h"
 #include "measurement/v1/measurement.pb.h"
 
 namespace weir::control {
@@ -36,6 +37,9 @@ class FlowLookup {
   // Of each pair of ends.
   std::vector<std::string> Keys(const std::vector<measurement::v1::FlowEnd>& own,
                                 const std::vector<measurement::v1::FlowEnd>& peer) const;
+  // Of each flow as a dataplane tells of it. One without both ends has an empty key, which is no
+  // flow's.
+  std::vector<std::string> Keys(const std::vector<dataplane::v1::FlowInfo>& flows) const;
   // InvalidArgument names the field.
   absl::StatusOr<std::string> KeyOf(const measurement::v1::LookupRequest& packet) const;
 

@@ -202,6 +202,14 @@ void LocalEnd::Poll() {
   }
 }
 
+std::vector<dp::FlowInfo> LocalEnd::Flows() const {
+  std::vector<dp::FlowInfo> flows;
+  for (const Flow& flow : flows_) {
+    if (flow.info.has_local()) flows.push_back(flow.info);
+  }
+  return flows;
+}
+
 bool LocalEnd::Proven() const {
   return std::all_of(flows_.begin(), flows_.end(),
                      [](const Flow& flow) { return flow.was_proven; });

@@ -91,6 +91,9 @@ class LocalEnd {
   void OnFlow(const dataplane::v1::FlowInfo& flow);
   void Poll();
 
+  // As the dataplane told of them when they were programmed.
+  std::vector<dataplane::v1::FlowInfo> Flows() const;
+
   bool Proven() const;    // All flows are, or were.
   bool Finished() const;  // All flows have ended.
   // How the flows ended, as a name: that of the first that failed, else of the first.

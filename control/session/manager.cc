@@ -134,6 +134,7 @@ void SessionManager::JoinFinished(bool all) {
 
 void SessionManager::Negotiate(ms::NegotiateRequest request, Caller caller,
                                const std::function<void(ms::NegotiateReply)>& reply) {
+  const std::string peer = request.client_ends().empty() ? "" : request.client_ends(0).ip();
   // Copied into the work, so that the caller's message need not live on.
   auto work = [this, request = std::move(request), caller = std::move(caller), reply] {
     DoNegotiate(request, caller, reply);
@@ -142,7 +143,13 @@ void SessionManager::Negotiate(ms::NegotiateRequest request, Caller caller,
   ms::NegotiateReply busy;
   *busy.mutable_rejection() = node_.admission->Reject(
       "capacity", "negotiations", "", "this server is negotiating as much as it can; try later");
+  Keep(busy.rejection(), peer);
   reply(std::move(busy));
+}
+
+void SessionManager::Keep(const ms::Rejection& rejection, const std::string& peer) {
+  node_.metrics->CountRejection(rejection.stage(), rejection.rule());
+  node_.store->AuditRejection(rejection, peer);
 }
 
 void SessionManager::DoNegotiate(const ms::NegotiateRequest& request, const Caller& caller,
@@ -152,9 +159,7 @@ void SessionManager::DoNegotiate(const ms::NegotiateRequest& request, const Call
   ServerSession::Outcome outcome =
       ServerSession::Negotiate(node_, request, caller, draining_.load());
   if (auto* rejection = std::get_if<ms::Rejection>(&outcome)) {
-    node_.metrics->CountRejection(rejection->stage(), rejection->rule());
-    node_.store->AuditRejection(*rejection,
-                                request.client_ends().empty() ? "" : request.client_ends(0).ip());
+    Keep(*rejection, request.client_ends().empty() ? "" : request.client_ends(0).ip());
     WithoutSharedValues(rejection->mutable_trace());
     *answer.mutable_rejection() = std::move(*rejection);
     reply(std::move(answer));

@@ -101,6 +101,8 @@ class SessionManager {
                                                        std::function<void()> done);
   absl::StatusOr<measurement::v1::LookupReply> FindFlow(
       const measurement::v1::LookupRequest& packet) const;
+  // Counts and audits it; `peer`: an address, of which the netblock is kept.
+  void Keep(const measurement::v1::Rejection& rejection, const std::string& peer);
   void DoNegotiate(const measurement::v1::NegotiateRequest& request, const Caller& caller,
                    const std::function<void(measurement::v1::NegotiateReply)>& reply);
 

@@ -82,6 +82,23 @@ void AddCounters(const Segment& segment, const std::vector<dp::FlowInfo>& flows,
   }
 }
 
+// Counters of any other 5-tuple than those it was admitted with are not the session's.
+std::vector<dp::FlowInfo> OfTheSession(const Node& node, const SessionFacts& facts, bool sends,
+                                       const std::vector<dp::FlowInfo>& flows) {
+  const std::vector<std::string> keys = node.lookup->Keys(flows);
+  std::vector<dp::FlowInfo> own;
+  for (size_t i = 0; i < flows.size(); ++i) {
+    if ((flows[i].role() == dp::TX) != sends) continue;
+    if (std::find(facts.flows.begin(), facts.flows.end(), keys[i]) != facts.flows.end()) {
+      own.push_back(flows[i]);
+    } else {
+      spdlog::warn("session {}: slot {} has a 5-tuple it was not admitted with; not counted",
+                   facts.id.ToString(), flows[i].slot());
+    }
+  }
+  return own;
+}
+
 void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segment* segment,
                const FlowsBySession& flows) {
   absl::StatusOr<SessionFacts> facts = FromRow(unfinished.row);
@@ -108,14 +125,14 @@ void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segm
     if (segment != nullptr && found != flows.end()) {
       const bool sends =
           (granted.direction() == record::v1::DOWN) == (facts->role == SessionRole::kServer);
-      AddCounters(*segment, found->second, sends, &result);
+      AddCounters(*segment, OfTheSession(node, *facts, sends, found->second), sends, &result);
     }
     result.set_admitted_ip_bps(MeanRateBps(granted.parameters()));
     result.set_limit_detail("weir-control was restarted during the test");
     results.push_back(std::move(result));
   }
   const Conclusion conclusion = Conclude(node, *facts, record::v1::ABORTED,
-                                         end_reason::kControlRestarted, std::move(results));
+                                         end_reason::kControlRestarted, std::move(results), {});
   std::vector<UseKey> keys;
   for (const UseRow& use : unfinished.row.use) keys.push_back(UseKeyFromBytes(use.key));
   node.admission->ChargeBytes(keys, conclusion.moved_bytes);

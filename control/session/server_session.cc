@@ -75,13 +75,15 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
   EndsByDirection client_ends;
   if (std::optional<EndsFault> fault = SortEnds(request.client_ends(), admitted.directions,
                                                 record::v1::DOWN, "client_ends", &client_ends)) {
-    return admission.Reject("classify", kRequestFormRule, fault->field, fault->message);
+    return admission.Reject("classify", kRequestFormRule, fault->field, fault->message,
+                            std::move(admitted.trace));
   }
 
   std::unique_ptr<ServerSession> server(new ServerSession(node));
   server->reservation_ = std::move(admitted.reservation);
   SessionFacts& facts = server->facts_;
   facts.negotiated_unix_ns = NowUnixNs();
+  facts.negotiated_steady_ns = SystemSteadyNs();
   facts.id = Uuid::Generate(facts.negotiated_unix_ns / 1'000'000);
   facts.role = SessionRole::kServer;
   facts.experiment = request.experiment();
@@ -113,7 +115,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
         /*receives=*/direction.direction() == record::v1::UP, own_ip);
     if (!slots.ok()) {
       return admission.Reject("capacity", "flow_slots", "directions.parameters.streams",
-                              std::string(slots.status().message()));
+                              std::string(slots.status().message()), std::move(admitted.trace));
     }
     grant.mutable_server_ends()->Add(slots->ends().begin(), slots->ends().end());
     grant.add_record_ids(RecordId(facts.id, direction.direction()));
@@ -124,14 +126,14 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
       std::make_shared<Session>(facts.id, SessionRole::kServer, facts.negotiated_unix_ns);
   server->session_->SetTerms(facts.granted, AddressAsKept(*admitted.policy, facts),
                              facts.admission_rule);
-  SessionRow row = ToRow(facts);
-  row.trace = std::move(admitted.trace);
-  row.use = ToUseRows(admitted.charges);
   for (const auto& [direction, slots] : ends) {
     const std::vector<std::string> keys =
         node.lookup->Keys(slots.ends(), client_ends.at(direction.direction()));
-    row.flows.insert(row.flows.end(), keys.begin(), keys.end());
+    facts.flows.insert(facts.flows.end(), keys.begin(), keys.end());
   }
+  SessionRow row = ToRow(facts);
+  row.trace = admitted.trace;
+  row.use = ToUseRows(admitted.charges);
   if (admitted.token) {
     row.token = {.key = UseKeyBytes(admitted.token->key),
                  .expires_unix_s = admitted.token->expires_unix_s};
@@ -140,7 +142,8 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
     spdlog::error("store: {}", std::string(stored.message()));
     return admission.Reject("store", "store_write", "",
                             "the session could not be written to the store of results, so it "
-                            "cannot be run; try later, or tell the operator");
+                            "cannot be run; try later, or tell the operator",
+                            std::move(admitted.trace));
   }
 
   server->reservation_.Commit();
@@ -157,10 +160,11 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
                  std::string(programmed.message()));
     const Conclusion conclusion =
         Conclude(node, facts, record::v1::ABORTED, end_reason::kProgramFailed,
-                 server->Results(end_reason::kProgramFailed, false));
+                 server->Results(end_reason::kProgramFailed, false), server->Flows());
     server->session_->SetEnd(conclusion.state, conclusion.completed);
     node.table->Retire(server->session_);
-    return admission.Reject("capacity", "dataplane", "", std::string(programmed.message()));
+    return admission.Reject("capacity", "dataplane", "", std::string(programmed.message()),
+                            std::move(admitted.trace));
   }
   server->session_->SetState(SessionState::kAdmitted);
   return server;
@@ -197,6 +201,12 @@ std::vector<record::v1::DirectionResult> ServerSession::Results(const std::strin
   return results;
 }
 
+std::vector<std::vector<dataplane::v1::FlowInfo>> ServerSession::Flows() const {
+  std::vector<std::vector<dataplane::v1::FlowInfo>> flows;
+  for (const std::unique_ptr<DirectionRun>& run : directions_) flows.push_back(run->end().Flows());
+  return flows;
+}
+
 void ServerSession::Run() {
   std::vector<DirectionRun*> runs;
   for (const std::unique_ptr<DirectionRun>& run : directions_) runs.push_back(run.get());
@@ -204,7 +214,7 @@ void ServerSession::Run() {
                        IntervalRecorder(node_.store, facts_.id.ToString(), runs));
   const MeasurementLoop::End end = loop.Run(nullptr, {});
   Conclusion conclusion = Conclude(node_, facts_, end.outcome, end.reason,
-                                   Results(end.reason, loop.clocks_synchronised()));
+                                   Results(end.reason, loop.clocks_synchronised()), Flows());
   if (loop.unusual().has_value()) ReportUnusual(node_, facts_, *loop.unusual());
   directions_.clear();  // Frees slots and flows.
   reservation_.Settle(conclusion.moved_bytes);

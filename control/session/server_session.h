@@ -47,6 +47,7 @@ class ServerSession {
                        const SessionTerms& terms);
   std::vector<record::v1::DirectionResult> Results(const std::string& end_reason,
                                                    bool clocks_synchronised);
+  std::vector<std::vector<dataplane::v1::FlowInfo>> Flows() const;  // By direction.
 
   const Node node_;
   std::shared_ptr<Session> session_;

@@ -24,6 +24,20 @@ absl::Status InsertFlows(Database* database, const std::string& session_id,
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<std::string>> SelectFlows(Database* database,
+                                                     const std::string& session_id) {
+  auto flows = database->Prepare("SELECT key FROM flows WHERE session_id = ?");
+  if (!flows.ok()) return flows.status();
+  flows->Bind(0, session_id);
+  std::vector<std::string> keys;
+  while (true) {
+    const auto found = flows->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return keys;
+    keys.push_back(flows->Text(0));
+  }
+}
+
 absl::Status EndFlows(Database* database, const std::string& session_id, int64_t to_unix_ns) {
   auto end = database->Prepare("UPDATE flows SET to_unix_ns = ? WHERE session_id = ?");
   if (!end.ok()) return end.status();

@@ -16,6 +16,8 @@ namespace weir::control {
 // Of a session that begins. Forgets those that ended too long ago.
 absl::Status InsertFlows(Database* database, const std::string& session_id,
                          const std::vector<std::string>& keys, int64_t from_unix_ns);
+absl::StatusOr<std::vector<std::string>> SelectFlows(Database* database,
+                                                     const std::string& session_id);
 absl::Status EndFlows(Database* database, const std::string& session_id, int64_t to_unix_ns);
 
 // NotFound: no flow of that key then.

@@ -241,6 +241,9 @@ absl::StatusOr<std::vector<UnfinishedSession>> SelectUnfinished(Database* databa
     for (size_t at = 0; at + kUseKeyBytes <= use_keys.size(); at += kUseKeyBytes) {
       stored.use.push_back({.key = use_keys.substr(at, kUseKeyBytes)});
     }
+    auto flows = SelectFlows(database, stored.session_id);
+    if (!flows.ok()) return flows.status();
+    stored.flows = *std::move(flows);
     intervals->Bind(0, session.row.session_id);
     while (true) {
       const auto interval = intervals->Step();

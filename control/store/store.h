@@ -64,7 +64,7 @@ struct SessionRow {
   // That quotas count it under, from its first moment. Of an unfinished session: their keys.
   std::vector<UseRow> use = {};
   TokenRow token = {};                  // That admitted it, if one did. Not read back.
-  std::vector<std::string> flows = {};  // Keys its packets are looked up by. Not read back.
+  std::vector<std::string> flows = {};  // Keys its packets are looked up by.
   policy::v1::Trace trace = {};         // Why it was admitted, for the audit row. Not read back.
 };
 

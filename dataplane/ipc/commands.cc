@@ -27,6 +27,8 @@ v1::FlowInfo Commands::Describe(const Flow& flow) {
   info.set_port_index(flow.spec.port);
   info.mutable_local()->set_ip(ToBytes(flow.spec.local.ip.bytes()));
   info.mutable_local()->set_udp_port(flow.spec.local.port);
+  info.mutable_remote()->set_ip(ToBytes(flow.spec.remote.ip.bytes()));
+  info.mutable_remote()->set_udp_port(flow.spec.remote.port);
   return info;
 }
 

@@ -188,6 +188,8 @@ dp::Response FakeDataplane::Answer(const dp::Request& request) {
       flow.set_session_id(spec.session_id());
       flow.set_stream(spec.stream());
       flow.set_histogram_index(spec.histogram() ? 0 : -1);
+      *flow.mutable_local() = spec.local();
+      *flow.mutable_remote() = spec.remote();
       specs_[spec.slot()] = spec;
       PublishLocked(flow);
       *response.mutable_flow() = flow;

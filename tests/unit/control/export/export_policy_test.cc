@@ -120,7 +120,12 @@ TEST_F(ExportPolicyTest, RefusesWhatIsNotOfAnAdmittedSession) {
                      +[](AdmittedSession* s) { s->policy_digest.clear(); }}) {
     AdmittedSession session = Session("rest");
     clear(&session);
-    EXPECT_TRUE(absl::IsInvalidArgument(policy_.Approve(session, Complete()).status()));
+    const absl::Status refused = policy_.Approve(session, Complete()).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused));
+    EXPECT_NE(refused.message().find("its session was never admitted; negotiate one, and what it "
+                                     "measures is kept (stage session, rule admitted_session)"),
+              std::string::npos)
+        << refused;
   }
   AdmittedSession session = Session("rest");
   session.client_address = "";
@@ -164,6 +169,57 @@ TEST_F(ExportPolicyTest, ARecordIsOfItsSessionsTime) {
   session.negotiated_unix_ns = 1'000'000'001;
   EXPECT_NE(policy_.Approve(session, Complete()).status().message().find("negotiated_at"),
             std::string::npos);
+}
+
+// What a record counts are packets of 5-tuples its session was admitted with, in its time.
+TEST_F(ExportPolicyTest, ARecordJoinsItsSessionsFlows) {
+  AdmittedSession session = Session("rest");
+  session.flows = {"tuple 1", "tuple 2"};
+  const auto approve = [&](std::vector<std::string> flows, policy::v1::Trace* trace = nullptr) {
+    return policy_.Approve(session, Complete(), trace, {.flows = std::move(flows)});
+  };
+  EXPECT_TRUE(approve({"tuple 1"}).ok());
+  EXPECT_TRUE(approve({"tuple 2", "tuple 1"}).ok());
+  for (const std::vector<std::string>& foreign :
+       {std::vector<std::string>{"tuple 3"}, {"tuple 1", "tuple 3"}, {""}}) {
+    policy::v1::Trace trace;
+    const auto refused = approve(foreign, &trace);
+    ASSERT_TRUE(absl::IsInvalidArgument(refused.status()));
+    EXPECT_NE(refused.status().message().find("only what was negotiated is kept (stage session, "
+                                              "rule admitted_flow)"),
+              std::string::npos)
+        << refused.status();
+    EXPECT_EQ(trace.steps().rbegin()->rule(), "admitted_flow");
+    EXPECT_EQ(trace.steps().rbegin()->verdict(), policy::v1::REFUSED);
+  }
+  // One that never ran has none, and then it has counted nothing.
+  EXPECT_TRUE(approve({}).ok());
+  Record counted = Complete();
+  counted.mutable_result()->set_received(1);
+  EXPECT_FALSE(policy_.Approve(session, counted, nullptr, {.flows = {{}}}).ok());
+}
+
+TEST_F(ExportPolicyTest, ARecordIsOfItsSessionsTimeWindow) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  AdmittedSession session = Session("rest");
+  session.negotiated_unix_ns = 1 * kSecond;
+  session.ended_unix_ns = 11 * kSecond;
+  const auto approve = [&](int64_t first, int64_t last, bool own_clock) {
+    Record record = Complete();
+    record.mutable_result()->set_first_rx_unix_ns(static_cast<uint64_t>(first));
+    record.mutable_result()->set_last_rx_unix_ns(static_cast<uint64_t>(last));
+    return policy_.Approve(session, record, nullptr, {.own_clock = own_clock}).status();
+  };
+  EXPECT_TRUE(approve(2 * kSecond, 10 * kSecond, true).ok());
+  EXPECT_TRUE(approve(1 * kSecond, 13 * kSecond, true).ok());
+  EXPECT_NE(approve(2 * kSecond, 13 * kSecond + 1, true)
+                .message()
+                .find("result.last_rx_unix_ns: not within 2 s of its session's time"),
+            std::string::npos);
+  EXPECT_FALSE(approve(14 * kSecond, 15 * kSecond, true).ok());
+  EXPECT_FALSE(approve(10 * kSecond, 9 * kSecond, false).ok());
+  // By the peer's clock, or after a jump of one's own: not comparable, so nothing is lost for it.
+  EXPECT_TRUE(approve(5'000 * kSecond, 5'008 * kSecond, false).ok());
 }
 
 TEST_F(ExportPolicyTest, RefusesIncompleteAndForeignRecords) {

@@ -56,6 +56,14 @@ TEST(FlowLookup, PairsEndsInOrder) {
   EXPECT_EQ(lookup.Keys(own, peer),
             (std::vector{lookup.Key("192.0.2.1", 5000, "192.0.2.2", 6000),
                          lookup.Key("192.0.2.1", 5001, "192.0.2.2", 6001)}));
+  std::vector<dataplane::v1::FlowInfo> flows(1);
+  flows[0].mutable_local()->set_ip("\xC0\x00\x02\x02", 4);
+  flows[0].mutable_local()->set_udp_port(6000);
+  flows[0].mutable_remote()->set_ip("\xC0\x00\x02\x01", 4);
+  flows[0].mutable_remote()->set_udp_port(5000);
+  EXPECT_EQ(lookup.Keys(flows), (std::vector{lookup.Keys(own, peer)[0]}));
+  flows[0].clear_remote();
+  EXPECT_EQ(lookup.Keys(flows), std::vector<std::string>{""});
   peer[0].clear_ip();  // A bench on a port without a network.
   EXPECT_EQ(lookup.Keys(own, peer).size(), 1u);
 }

@@ -34,6 +34,7 @@ class RecoveryTest : public testing::Test {
     node_.metrics = &metrics_;
     node_.dataplane = &dataplane_;
     node_.table = &table_;
+    node_.lookup = &lookup_;
     EXPECT_TRUE(test::Eventually([this] { return dataplane_.client().connection() != nullptr; }));
   }
 
@@ -52,6 +53,10 @@ class RecoveryTest : public testing::Test {
       facts.granted.back().mutable_parameters()->set_rate_bps(1000);
     }
     facts.requested = facts.granted;
+    // As AddFlow has them.
+    for (const uint32_t slot : {1, 2}) {
+      facts.flows.push_back(lookup_.Key("192.0.2.1", 5000 + slot, "192.0.2.77", 6000));
+    }
     EXPECT_TRUE(store_->BeginSession(ToRow(facts)).ok());
     return facts;
   }
@@ -63,6 +68,10 @@ class RecoveryTest : public testing::Test {
     flow.set_state(dp::RUNNING);
     flow.set_session_id(session);
     flow.set_histogram_index(-1);
+    flow.mutable_local()->set_ip("\xC0\x00\x02\x01", 4);
+    flow.mutable_local()->set_udp_port(5000 + slot);
+    flow.mutable_remote()->set_ip("\xC0\x00\x02\x4D", 4);
+    flow.mutable_remote()->set_udp_port(6000);
     fake_.AddFlow(flow);
   }
   absl::Status Recover(bool unfinished = true) {
@@ -79,6 +88,7 @@ class RecoveryTest : public testing::Test {
   config::v1::Config config_;
   SessionTable table_;
   Dataplane dataplane_;
+  FlowLookup lookup_{std::string(FlowLookup::kSecretBytes, 's')};
   Node node_;
 };
 
@@ -115,6 +125,17 @@ TEST_F(RecoveryTest, ExportsAnUnfinishedSessionOnceWithTheDataplanesCounters) {
   ASSERT_TRUE(Recover().ok());
   EXPECT_EQ(store_->RecordCount(), 2u);
   EXPECT_TRUE(store_->UnfinishedSessions()->empty());
+}
+
+// A flow may claim a session: its counters are the session's only if its 5-tuple was admitted.
+TEST_F(RecoveryTest, CountersOfAnotherFlowAreNotTheSessions) {
+  const SessionFacts facts = Begin();
+  AddFlow(2, dp::RX, facts.id.Bytes());
+  AddFlow(3, dp::RX, facts.id.Bytes());
+  fake_.segment().rx(0, 2).cell.Store({.generation = 5, .packets = 30, .highest_sequence = 30});
+  fake_.segment().rx(0, 3).cell.Store({.generation = 5, .packets = 90, .highest_sequence = 90});
+  ASSERT_TRUE(Recover().ok());
+  EXPECT_EQ(store_->GetRecord(RecordId(facts.id, UP))->result().received(), 30u);
 }
 
 TEST_F(RecoveryTest, StopsOrphansAndLeavesActiveSessionsAlone) {
