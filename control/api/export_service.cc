@@ -49,6 +49,7 @@ Fields MayGo(const Policy& policy, const Reader& reader, const StoredRecord& sto
 void Fill(const PendingDelivery& pending, Fields fields, dv::Item* item) {
   item->set_record_id(pending.stored.standing.record_id);
   item->set_version(pending.version);
+  item->set_state(pending.stored.standing.state);
   if (pending.tombstone) {
     const record::v1::Record& record = pending.stored.record;
     dv::Tombstone* tombstone = item->mutable_tombstone();
@@ -91,12 +92,12 @@ absl::Status ExportService::PullItems(const dv::PullRequest& request, dv::PullRe
   // With another policy or recipient, what was passed over before may have to go.
   const std::string terms = absl::StrCat(request.destination().recipient(), " ",
                                          request.destination().purpose(), " ", policy->digest());
-  const absl::StatusOr<Pulled> pulled =
-      store_->PullDeliveries(request.destination().name(), terms,
-                             std::min(request.limit(), kMaxItems), [&](const StoredRecord& stored) {
-                               // An outline alone is of no use to anybody elsewhere.
-                               return MayGo(*policy, *reader, stored).Has(Field::kMeasurement);
-                             });
+  const absl::StatusOr<Pulled> pulled = store_->PullDeliveries(
+      request.destination().name(), terms, std::min(request.limit(), kMaxItems),
+      request.follow_states(), [&](const StoredRecord& stored) {
+        // An outline alone is of no use to anybody elsewhere.
+        return MayGo(*policy, *reader, stored).Has(Field::kMeasurement);
+      });
   if (!pulled.ok()) return pulled.status();
   size_t bytes = 0;
   for (const PendingDelivery& pending : pulled->items) {

@@ -1,5 +1,6 @@
 #include "control/store/delivery_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,13 +22,47 @@ enum Column {
   kRecordBlob,
   kIntervalsBlob,
   kHeldVersion,  // NULL: not settled; 0 to n: has it; below 0: will never take it.
-  kTombstone,
+  kTombstone,    // Likewise, of the tombstone.
 };
+
+// deliveries.kind.
+enum Kind : int64_t { kRecord, kErasure, kUpdate };
+
+// What it had is superseded: a later version of a record it has. Refused, that is a dead letter of
+// its own, and what it holds stays in the older version.
+absl::StatusOr<bool> SettleUpdate(Database* database, const std::string& destination,
+                                  const Delivery& delivery, const Moment& moment) {
+  auto update = database->Prepare(
+      "UPDATE deliveries SET version = ?, at_unix_ns = ? WHERE destination = ? AND record_id = ? "
+      "AND kind = 0 AND version BETWEEN 0 AND ? - 1");
+  if (!update.ok()) return update.status();
+  absl::Status status = update->Bind(0, delivery.version)
+                            .Bind(1, moment.audit_unix_ns)
+                            .Bind(2, destination)
+                            .Bind(3, delivery.record_id)
+                            .Bind(4, delivery.version)
+                            .Run();
+  if (!status.ok()) return status;
+  const bool changed = database->Changes() != 0;
+  if (!changed || !delivery.refused) return changed;
+  auto refuse = database->Prepare(
+      "INSERT OR REPLACE INTO deliveries (destination, record_id, kind, version, at_unix_ns, "
+      "reason) VALUES (?, ?, ?, -1, ?, ?)");
+  if (!refuse.ok()) return refuse.status();
+  status = refuse->Bind(0, destination)
+               .Bind(1, delivery.record_id)
+               .Bind(2, int64_t{kUpdate})
+               .Bind(3, moment.audit_unix_ns)
+               .Bind(4, delivery.reason)
+               .Run();
+  if (!status.ok()) return status;
+  return true;
+}
 
 }  // namespace
 
 absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
-                                     int64_t after_change, uint32_t limit,
+                                     int64_t after_change, uint32_t limit, bool follow_states,
                                      const std::function<bool(const StoredRecord&)>& may_go) {
   auto statement = database->Prepare(
       "SELECT r.change, r.erased, r.state, r.session_id, r.release_class, r.record_id, r.record, "
@@ -61,7 +96,9 @@ absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& dest
           absl::StrCat("the store holds a damaged ", stored.standing.record_id));
     }
     const int64_t change = statement->Int(kChange);
-    if (tombstone || (!settled && may_go(stored))) {
+    const bool superseded = follow_states && settled && held >= 0 &&
+                            std::max(held, statement->Int(kTombstone)) < change;
+    if (tombstone || ((!settled || superseded) && may_go(stored))) {
       all_settled = false;
       pulled.items.push_back(
           {.stored = std::move(stored), .version = change, .tombstone = tombstone});
@@ -102,6 +139,7 @@ absl::Status SettleRows(Database* database, const std::string& destination,
       "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
   if (!insert.ok()) return insert.status();
   int64_t counts[4] = {};  // Records, tombstones; refused likewise.
+  int64_t updates = 0;
   for (const Delivery& delivery : deliveries) {
     const auto found = known->Bind(0, delivery.record_id).Step();
     known->Reset();
@@ -115,7 +153,12 @@ absl::Status SettleRows(Database* database, const std::string& destination,
                               .Bind(5, delivery.reason)
                               .Run();
     if (!status.ok()) return status;
-    counts[delivery.tombstone + 2 * delivery.refused] += database->Changes();
+    const int64_t added = database->Changes();
+    counts[delivery.tombstone + 2 * delivery.refused] += added;
+    if (added != 0 || delivery.tombstone) continue;
+    const auto updated = SettleUpdate(database, destination, delivery, moment);
+    if (!updated.ok()) return updated.status();
+    if (*updated) ++(delivery.refused ? counts[2] : updates);
   }
   constexpr const char* kEvents[] = {"delivered", "erasure_delivered", "delivery_refused",
                                      "erasure_refused"};
@@ -127,7 +170,11 @@ absl::Status SettleRows(Database* database, const std::string& destination,
                                                  .count = counts[i]});
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  if (updates == 0) return absl::OkStatus();
+  return AppendAudit(database, {.at_unix_ns = moment.audit_unix_ns,
+                                .event = "state_delivered",
+                                .detail = audit_detail,
+                                .count = updates});
 }
 
 absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destination,
@@ -198,7 +245,7 @@ absl::StatusOr<std::vector<DeadLetter>> SelectDeadLetters(Database* database, ui
     if (!*found) return letters;
     letters.push_back({.destination = statement->Text(0),
                        .record_id = statement->Text(1),
-                       .tombstone = statement->Int(2) != 0,
+                       .tombstone = statement->Int(2) == kErasure,
                        .at_unix_ns = statement->Int(3),
                        .reason = statement->Text(4)});
   }

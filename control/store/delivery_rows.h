@@ -17,7 +17,7 @@ namespace weir::control {
 
 // The oldest changes the destination has not settled. Reads only.
 absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
-                                     int64_t after_change, uint32_t limit,
+                                     int64_t after_change, uint32_t limit, bool follow_states,
                                      const std::function<bool(const StoredRecord&)>& may_go);
 
 absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& destination,

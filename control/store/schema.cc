@@ -171,7 +171,7 @@ CREATE TABLE destinations (
 CREATE TABLE deliveries (                 -- What is settled; delivery never deletes.
   destination TEXT NOT NULL,
   record_id   TEXT NOT NULL REFERENCES records ON DELETE CASCADE,
-  kind        INTEGER NOT NULL,           -- 0 the record, 1 the erasure of its address.
+  kind        INTEGER NOT NULL,           -- 0 the record, 1 its erasure, 2 a refused update.
   version     INTEGER NOT NULL,           -- The record's change that was delivered; -1: refused.
   at_unix_ns  INTEGER NOT NULL,
   reason      TEXT NOT NULL,              -- Of a refusal.

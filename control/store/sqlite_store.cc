@@ -236,7 +236,7 @@ class SqliteStore final : public Store {
   }
 
   absl::StatusOr<Pulled> PullDeliveries(
-      const std::string& destination, const std::string& terms, uint32_t limit,
+      const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
       const std::function<bool(const StoredRecord&)>& may_go) override {
     absl::StatusOr<int64_t> settled = int64_t{0};
     absl::StatusOr<Pulled> pulled = Pulled{};
@@ -244,7 +244,7 @@ class SqliteStore final : public Store {
       const std::lock_guard lock(read_mutex_);
       settled = SelectProgress(&reading_, destination, terms);
       if (!settled.ok()) return settled.status();
-      pulled = SelectPending(&reading_, destination, *settled, limit, may_go);
+      pulled = SelectPending(&reading_, destination, *settled, limit, follow_states, may_go);
     }
     // Only what need not be looked at again: if it is lost, it is looked at again.
     if (pulled.ok() && pulled->settled_change != *settled) {

@@ -285,9 +285,10 @@ class Store {
   }
 
   // The oldest changes the destination has not settled. `terms` names all that decides which may
-  // go there; `may_go` is what it decides. Tombstones go to whoever has the record as it was.
+  // go there; `may_go` is what it decides. Tombstones go to whoever has the record as it was;
+  // with `follow_states` a record it has goes again when its release state changed since.
   virtual absl::StatusOr<Pulled> PullDeliveries(
-      const std::string& destination, const std::string& terms, uint32_t limit,
+      const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
       const std::function<bool(const StoredRecord&)>& may_go) = 0;
   // Durable, all or nothing, with one audit row for each kind. Idempotent. NotFound: no such
   // record.

@@ -1,6 +1,8 @@
 #include "tests/export/exporter.h"
 
+#include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <cstdio>
@@ -32,6 +34,11 @@ bool Eventually(const std::function<bool()>& holds, int seconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return holds();
+}
+
+bool DiesOfKill(Process* process) {
+  const int status = process->Wait(60);
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 ExporterTest::ExporterTest()
@@ -113,16 +120,15 @@ std::string ExporterTest::Keep(int number, const std::string& experiment, double
   return record.record_id();
 }
 
-void ExporterTest::KeepMany(int from, int to) {
+void ExporterTest::KeepMany(int from, int to, int threads) {
   // Commits are shared by those that wait for them.
-  constexpr int kThreads = 16;
-  std::vector<std::thread> threads;
-  for (int thread = 0; thread < kThreads; ++thread) {
-    threads.emplace_back([this, from, to, thread] {
-      for (int i = from + thread; i < to; i += kThreads) Keep(i);
+  std::vector<std::thread> keepers;
+  for (int keeper = 0; keeper < threads; ++keeper) {
+    keepers.emplace_back([this, from, to, threads, keeper] {
+      for (int i = from + keeper; i < to; i += threads) Keep(i);
     });
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& keeper : keepers) keeper.join();
 }
 
 void ExporterTest::WriteConfig(const std::string& destinations) {

@@ -20,6 +20,8 @@
 namespace weir::test {
 
 bool Eventually(const std::function<bool()>& holds, int seconds = 60);
+// Killed by SIGKILL, as a failpoint does it.
+bool DiesOfKill(Process* process);
 
 class ExporterTest : public testing::Test {
  protected:
@@ -36,7 +38,7 @@ class ExporterTest : public testing::Test {
   // or "bench" (operator_only); its id is by its number. `jitter`: what its row says.
   std::string Keep(int number, const std::string& experiment = "open", double jitter = 0);
   // Many of them, at once.
-  void KeepMany(int from, int to);
+  void KeepMany(int from, int to, int threads = 16);
 
   void WriteConfig(const std::string& destinations);
   // "" or the name of a failpoint.

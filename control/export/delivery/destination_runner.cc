@@ -87,6 +87,7 @@ void DestinationRunner::Step() {
   dv::PullRequest request;
   *request.mutable_destination() = destination_;
   request.set_limit(kBatch);
+  request.set_follow_states(engine_->follows_states());
   dv::PullReply batch;
   grpc::ClientContext call;
   SetDeadline(&call);

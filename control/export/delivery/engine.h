@@ -36,6 +36,8 @@ class Engine {
   virtual ~Engine() = default;
 
   virtual const char* name() const = 0;
+  // What it delivers to keeps the release state: a record comes again when that changed.
+  virtual bool follows_states() const { return false; }
   // Called until it succeeds, and again after Deliver failed. Says what to do about it.
   virtual absl::Status Open() = 0;
   // Durable: an outcome for each item, in order. A failure is of the destination as a whole;

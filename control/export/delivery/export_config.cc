@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config/text_proto.h"
 #include "control/export/delivery/jetstream_config.h"
+#include "control/export/delivery/postgres_connection.h"
 
 namespace weir::control {
 namespace {
@@ -40,6 +41,17 @@ absl::Status CheckSpool(const std::string& where, config::v1::Spool* spool) {
   if (spool->datatype() == "datatypes" || spool->experiment() == "datatypes") {
     return absl::InvalidArgumentError(
         absl::StrCat(where, "spool: \"datatypes\" is where schemas are"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPostgres(const std::string& where, const config::v1::Postgres& postgres) {
+  if (absl::Status status = CheckConninfo(postgres.conninfo()); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, "postgres.conninfo: ", status.message()));
+  }
+  if (!postgres.password_file().empty() && postgres.password_file()[0] != '/') {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, "postgres.password_file: an absolute path"));
   }
   return absl::OkStatus();
 }
@@ -83,8 +95,18 @@ absl::StatusOr<config::v1::ExportConfig> LoadExportConfig(const std::string& pat
       }
       continue;
     }
+    if (destination.has_postgres()) {
+      const config::v1::Postgres& postgres = destination.postgres();
+      if (absl::Status status = CheckPostgres(where, postgres); !status.ok()) {
+        return fail(std::string(status.message()));
+      }
+      if (!places.insert("postgres " + postgres.conninfo()).second) {
+        return fail(where + "postgres: another destination delivers to that database");
+      }
+      continue;
+    }
     if (!destination.has_spool()) {
-      return fail(where + "engine: required; allowed: spool, jetstream");
+      return fail(where + "engine: required; allowed: spool, jetstream, postgres");
     }
     absl::Status status = CheckSpool(where, destination.mutable_spool());
     if (!status.ok()) return fail(std::string(status.message()));

@@ -16,6 +16,7 @@
 #include "control/export/delivery/destination_runner.h"
 #include "control/export/delivery/export_config.h"
 #include "control/export/delivery/jetstream_engine.h"
+#include "control/export/delivery/postgres_engine.h"
 #include "control/export/delivery/spool_engine.h"
 #include "export/v1/export.grpc.pb.h"
 
@@ -31,6 +32,7 @@ std::unique_ptr<Engine> MakeEngine(const config::v1::ExportConfig& config,
   if (destination.has_jetstream()) {
     return std::make_unique<JetStreamEngine>(destination.jetstream(), ledger);
   }
+  if (destination.has_postgres()) return std::make_unique<PostgresEngine>(destination.postgres());
   return std::make_unique<SpoolEngine>(destination.spool(), ledger);
 }
 
@@ -86,7 +88,9 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();
   app.footer(
-      "Engines: spool (files for M-Lab's uploader), jetstream (a replicated stream of NATS).\n"
+      "Engines: spool (files for M-Lab's uploader), jetstream (a replicated stream of NATS),\n"
+      "postgres (tables of PostgreSQL 15 or newer).\n"
+      "deploy/docs/export.md walks through each.\n"
       "Nothing is lost or delivered twice if it is killed: what weir-control has no\n"
       "acknowledgement of comes again. `weir export status` shows how far each destination is.\n"
       "Exit codes: 0 stopped by a signal, 2 usage, configuration, or a recipient or purpose that\n"

@@ -1,0 +1,100 @@
+#include "control/export/delivery/postgres_engine.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "control/export/delivery/failpoint.h"
+#include "control/export/delivery/postgres_schema.h"
+
+namespace weir::control {
+namespace {
+
+// For each session, before anything is written: an acknowledged commit is on the server's disk, and
+// nobody's lock is waited for without end.
+constexpr char kSettings[] =
+    "SELECT set_config('lock_timeout', '20s', false), set_config('synchronous_commit', "
+    "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
+    "ELSE current_setting('synchronous_commit') END, false)";
+
+// What weir.deliver takes: one element of its array.
+absl::StatusOr<std::string> EncodeItem(const delivery::v1::Item& item) {
+  const std::string state = absl::AsciiStrToLower(record::v1::ReleaseState_Name(item.state()));
+  const std::string head =
+      absl::StrCat("{\"version\":", item.version(), ",\"state\":\"", state, "\",");
+  if (item.has_tombstone()) return absl::StrCat(head, "\"erase\":\"", item.record_id(), "\"}");
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
+  std::string record;
+  const auto status = google::protobuf::util::MessageToJsonString(item.record(), &record, options);
+  if (!status.ok()) return absl::InvalidArgumentError("record: not text that JSON can hold");
+  const int64_t unix_ns =
+      google::protobuf::util::TimeUtil::TimestampToNanoseconds(item.record().negotiated_at());
+  return absl::StrCat(head, "\"unix_ns\":", unix_ns, ",\"record\":", record, "}");
+}
+
+}  // namespace
+
+absl::Status PostgresEngine::Open() {
+  connection_.reset();
+  absl::StatusOr<PostgresConnection> connection =
+      PostgresConnection::Open(config_.conninfo(), config_.password_file());
+  if (!connection.ok()) return connection.status();
+  if (const auto set = connection->Execute(kSettings); !set.ok()) return set.status();
+  if (absl::Status status = PreparePostgres(&*connection); !status.ok()) return status;
+  connection_ = *std::move(connection);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PostgresRows> PostgresEngine::Take(const std::string& items,
+                                                  const delivery::v1::AuditHead& head) {
+  if (const auto begun = connection_->Execute("BEGIN"); !begun.ok()) return begun.status();
+  Failpoint("postgres.begun");
+  absl::StatusOr<PostgresRows> taken = connection_->Execute(
+      "SELECT weir.deliver($1, $2, $3)", {items, absl::StrCat(head.id()), head.hash()});
+  if (!taken.ok()) return taken;
+  Failpoint("postgres.taken");
+  if (const auto done = connection_->Execute("COMMIT"); !done.ok()) return done.status();
+  Failpoint("postgres.committed");
+  return taken;
+}
+
+absl::StatusOr<std::vector<Outcome>> PostgresEngine::Deliver(const delivery::v1::PullReply& batch) {
+  std::vector<Outcome> outcomes;
+  std::vector<Outcome*> sent;
+  std::string items;
+  outcomes.reserve(static_cast<size_t>(batch.items_size()));
+  for (const delivery::v1::Item& item : batch.items()) {
+    Outcome& outcome = outcomes.emplace_back(Outcome{.version = item.version()});
+    if (item.state() == record::v1::RELEASE_STATE_UNSPECIFIED) {
+      return absl::FailedPreconditionError(
+          "weir-control says of no record who may read it; install the newer weir-control");
+    }
+    const absl::StatusOr<std::string> encoded = EncodeItem(item);
+    if (!encoded.ok()) {
+      outcome.refused = true;
+      outcome.reason = std::string(encoded.status().message());
+      continue;
+    }
+    absl::StrAppend(&items, items.empty() ? "[" : ",", *encoded);
+    sent.push_back(&outcome);
+  }
+  if (sent.empty()) return outcomes;
+  const absl::StatusOr<PostgresRows> refusals = Take(items + "]", batch.audit_head());
+  if (!refusals.ok()) return refusals.status();
+  if (refusals->size() != sent.size()) {
+    return absl::FailedPreconditionError(
+        "PostgreSQL: weir.deliver answers another number of items than it got; it is not ours");
+  }
+  for (size_t i = 0; i < sent.size(); ++i) {
+    sent[i]->reason = (*refusals)[i].front();
+    sent[i]->refused = !sent[i]->reason.empty();
+  }
+  return outcomes;
+}
+
+}  // namespace weir::control
