@@ -32,6 +32,7 @@
 #include "control/session/flow_lookup.h"
 #include "control/session/manager.h"
 #include "control/session/notices.h"
+#include "control/store/contact_store.h"
 #include "control/store/release_keeper.h"
 #include "control/store/store.h"
 
@@ -94,6 +95,17 @@ void ServeUntilStopped(SessionManager* manager, PolicyReloader* policy) {
   }
 }
 
+// Whoever the policy lets have a record is waited for. Of class operator_only only operators have
+// any.
+RetentionTerms RetentionOf(const Policy& policy) {
+  RetentionTerms terms{.policy_digest = policy.digest()};
+  for (const Holder& holder : policy.holders()) {
+    terms.public_recipients.push_back(holder.recipient);
+    if (holder.role == "operator") terms.operator_recipients.push_back(holder.recipient);
+  }
+  return terms;
+}
+
 int Serve(const Arguments& arguments) {
   absl::StatusOr<config::v1::Config> config = LoadConfig(arguments.config);
   if (!config.ok()) return Fail(kExitUsage, config.status());
@@ -128,7 +140,11 @@ int Serve(const Arguments& arguments) {
   Metrics metrics(WEIR_VERSION);
   CalibrationStore calibration(config->calibration_file());
   absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open({.path = config->store(), .max_bytes = config->store_max_bytes()});
+      Store::Open({.path = config->store(),
+                   .max_bytes = config->store_max_bytes(),
+                   .audited = [&metrics](const std::string& event, int64_t count) {
+                     metrics.CountAudited(event, count);
+                   }});
   if (!store.ok()) {
     return Fail(kExitCannotStart, At(arguments.config + ": store", store.status()));
   }
@@ -136,6 +152,11 @@ int Serve(const Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<FlowLookup>> lookup =
       FlowLookup::Open(config->store() + ".lookup-key");
   if (!lookup.ok()) return Fail(kExitCannotStart, lookup.status());
+
+  ContactStore contacts(config->contact_store());
+  if (absl::Status usable = contacts.Check(); !usable.ok()) {
+    return Fail(kExitCannotStart, At(arguments.config + ": contact_store", usable));
+  }
 
   PolicyReloader reloader({config->policy_file().begin(), config->policy_file().end()}, &admission,
                           store->get(), &metrics);
@@ -149,12 +170,19 @@ int Serve(const Arguments& arguments) {
   node.lookup = lookup->get();
   Notices notices(node.Identity(), store->get(), &metrics, config->notice_webhook());
   node.notices = &notices;
+  node.contacts = &contacts;
   node.connect_remote = MakeConnectRemote(config->client());
   SessionManager manager(std::move(node), config->dataplane_socket());
 
   manager.AwaitDataplane(kAwaitDataplane);
-  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Start(
-      *config, arguments.allow_plaintext, &manager, store->get(), &reloader, &admission);
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      ApiServer::Start(*config, arguments.allow_plaintext,
+                       {.manager = &manager,
+                        .store = store->get(),
+                        .contacts = &contacts,
+                        .policy = &reloader,
+                        .admission = &admission,
+                        .metrics = &metrics});
   if (!api.ok()) {
     return Fail(absl::IsInvalidArgument(api.status()) ? kExitUsage : kExitCannotStart,
                 api.status());
@@ -166,7 +194,10 @@ int Serve(const Arguments& arguments) {
     if (!started.ok()) return Fail(kExitCannotStart, started.status());
     http = *std::move(started);
   }
-  const ReleaseKeeper releases(store->get());
+  const ReleaseKeeper releases(
+      store->get(), {.retention = [&admission] { return RetentionOf(*admission.policy()); },
+                     .contacts = &contacts,
+                     .held = [&metrics](int64_t held) { metrics.SetRetentionHeld(held); }});
   spdlog::info("weir-control {} serves node {}, policy {} ({})", WEIR_VERSION, config->node(),
                (*policy)->profile(), (*policy)->digest());
 

@@ -15,6 +15,7 @@ inline constexpr char kOnePeerRule[] = "one_peer";          // One address a ses
 inline constexpr char kNoticeRule[] = "notice";             // Not accepted, or an older one.
 inline constexpr char kPortRule[] = "port";                 // No such port, or it has no link.
 inline constexpr char kMetadataRule[] = "metadata";         // Too much, or personal.
+inline constexpr char kContactRule[] = "contact";           // Not taken, or too much.
 inline constexpr char kMtuRule[] = "mtu";
 inline constexpr char kLinkRateRule[] = "link_rate";      // What the wire can carry.
 inline constexpr char kLinkBudgetRule[] = "link_budget";  // What other sessions left of it.
@@ -25,11 +26,11 @@ inline constexpr char kTrackedUseRule[] = "tracked_use";  // Quotas count as muc
 inline constexpr char kLabOnlyRule[] = "lab_only";        // A command for a bench of one's own.
 inline constexpr char kBenchPortRule[] = "bench_port";    // The port was not opened for that.
 
-inline constexpr std::array<std::string_view, 16> kBuiltInRules{
-    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,
-    kNoticeRule,      kPortRule,        kMtuRule,         kLinkRateRule,
-    kLinkBudgetRule,  kMaxSessionsRule, kDrainingRule,    kStoreFullRule,
-    kTrackedUseRule,  kMetadataRule,    kLabOnlyRule,     kBenchPortRule};
+inline constexpr std::array<std::string_view, 17> kBuiltInRules{
+    kDefaultDenyRule, kRequestFormRule, kAccessTokenRule, kOnePeerRule,    kNoticeRule,
+    kPortRule,        kMtuRule,         kLinkRateRule,    kLinkBudgetRule, kMaxSessionsRule,
+    kDrainingRule,    kStoreFullRule,   kTrackedUseRule,  kMetadataRule,   kLabOnlyRule,
+    kBenchPortRule,   kContactRule};
 
 }  // namespace weir::control
 

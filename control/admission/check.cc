@@ -105,6 +105,12 @@ std::string Describe(const policy::v1::ExportRule& rule) {
     if (rule.anonymise_days() != 0) {
       parts.push_back(absl::StrCat("address erased after ", rule.anonymise_days(), " days"));
     }
+    parts.push_back(
+        rule.keep_days() == 0
+            ? "kept for good"
+            : absl::StrCat("deleted ", rule.keep_days(), " days after ",
+                           rule.release_class() == "public" ? "its release" : "its test",
+                           ", once every recipient has it"));
   }
   return absl::StrJoin(parts, ", ");
 }
@@ -118,6 +124,12 @@ std::string Describe(const policy::v1::Recipient& recipient) {
   return absl::StrCat(recipient.role(), ", for ", absl::StrJoin(recipient.purpose(), "|"));
 }
 
+std::string Describe(const policy::v1::ContactStore& contact) {
+  return absl::StrCat("experiment ", contact.experiment(), ", sealed to ", contact.public_key(),
+                      ", deleted after ", contact.keep_days(), " days");
+}
+
+const char* Effect(const policy::v1::ContactStore&) { return "allow"; }
 const char* Effect(const policy::v1::DisclosureRule&) { return "allow"; }
 const char* Effect(const policy::v1::Role&) { return ""; }
 const char* Effect(const policy::v1::Class&) { return ""; }
@@ -219,6 +231,9 @@ int CheckPolicies(const std::vector<std::string>& files, bool json, std::ostream
       }
       if (!(*policy)->proto().recipient().empty()) {
         PrintRules("recipient", (*policy)->proto().recipient(), out);
+      }
+      if (!(*policy)->proto().contact().empty()) {
+        PrintRules("contact", (*policy)->proto().contact(), out);
       }
       for (const std::string& warning : (*policy)->warnings()) err << warning << "\n";
       for (const std::string& finding : (*policy)->unserved()) err << finding << "\n";

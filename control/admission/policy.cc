@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -73,10 +74,76 @@ std::shared_ptr<const Policy> Policy::Stack(
   }
   policy->profile_ = absl::StrJoin(profiles, "+");
   policy->notice_ = absl::StrJoin(notices, "\n\n");
+  policy->TellOfContacts();
   if (!policy->notice_.empty()) policy->notice_digest_ = Sha256Digest(policy->notice_);
   policy->digest_ =
       policy->layers_.size() == 1 ? policy->layers_[0]->digest() : Sha256Digest(digests);
   return policy;
+}
+
+// Whoever accepts the notice has been told whose key it is.
+void Policy::TellOfContacts() {
+  for (const std::string& experiment : ContactExperiments()) {
+    const std::optional<ContactTerms> terms = Contact(experiment);
+    absl::StrAppend(&notice_, notice_.empty() ? "" : "\n\n", "With a test of experiment \"",
+                    experiment,
+                    "\" you may leave contact details for its researchers; nobody has to. They are "
+                    "sealed on your side to the researchers' public key ",
+                    terms->key_digest,
+                    ", so that the operator of this server cannot read them, kept for at most ",
+                    terms->keep_days, " days and not published.");
+  }
+}
+
+std::vector<std::string> Policy::ContactExperiments() const {
+  std::vector<std::string> experiments;
+  for (const auto& contact : layers_.front()->proto().contact()) {
+    if (Contact(contact.experiment())) experiments.push_back(contact.experiment());
+  }
+  return experiments;
+}
+
+std::optional<ContactTerms> Policy::Contact(std::string_view experiment) const {
+  constexpr uint32_t kDefaultContactBytes = 512;
+  std::optional<ContactTerms> terms;
+  for (const auto& layer : layers_) {
+    const auto& all = layer->proto().contact();
+    const auto found = std::find_if(
+        all.begin(), all.end(), [&](const auto& one) { return one.experiment() == experiment; });
+    if (found == all.end()) return std::nullopt;
+    std::string key;
+    if (!absl::Base64Unescape(found->public_key(), &key)) return std::nullopt;
+    const uint32_t max_bytes = found->max_bytes() == 0 ? kDefaultContactBytes : found->max_bytes();
+    if (!terms) {
+      terms = ContactTerms{.rule = found->name(),
+                           .public_key = key,
+                           .key_digest = Sha256Digest(key),
+                           .max_bytes = max_bytes,
+                           .keep_days = found->keep_days()};
+      continue;
+    }
+    if (key != terms->public_key) return std::nullopt;
+    absl::StrAppend(&terms->rule, std::string(1, kJoin), found->name());
+    terms->max_bytes = std::min(terms->max_bytes, max_bytes);
+    terms->keep_days = std::min(terms->keep_days, found->keep_days());
+  }
+  return terms;
+}
+
+std::vector<Holder> Policy::holders() const {
+  std::vector<Holder> all;
+  for (const auto& recipient : layers_.front()->proto().recipient()) {
+    const auto agrees = [&](const auto& layer) {
+      const auto& list = layer->proto().recipient();
+      return std::any_of(list.begin(), list.end(), [&](const auto& one) {
+        return one.name() == recipient.name() && one.role() == recipient.role();
+      });
+    };
+    if (std::all_of(layers_.begin(), layers_.end(), agrees)) {
+      all.push_back({.recipient = recipient.name(), .role = recipient.role()});
+    }
+  }
+  return all;
 }
 
 std::vector<std::string> Policy::warnings() const {
@@ -119,6 +186,10 @@ ExportVerdict Policy::MatchExport(std::string_view experiment,
         (rule->anonymise_days() != 0 && rule->anonymise_days() < verdict.anonymise_days)) {
       verdict.anonymise_days = rule->anonymise_days();
     }
+    if (verdict.keep_days == 0 ||
+        (rule->keep_days() != 0 && rule->keep_days() < verdict.keep_days)) {
+      verdict.keep_days = rule->keep_days();
+    }
   }
   if (verdict.allowed) {
     verdict.rule = Join(verdict.rules);
@@ -154,6 +225,13 @@ absl::StatusOr<std::string> Policy::RecipientRole(std::string_view recipient,
     role = found->role();
   }
   return *role;
+}
+
+uint32_t Policy::report_min_clients() const {
+  constexpr uint32_t kDefault = 5;
+  uint32_t most = 0;
+  for (const auto& layer : layers_) most = std::max(most, layer->proto().report_min_clients());
+  return most == 0 ? kDefault : most;
 }
 
 bool Policy::HasDisclosure() const {

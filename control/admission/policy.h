@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,21 @@
 #include "record/v1/record.pb.h"
 
 namespace weir::control {
+
+// What a person may leave with a test of an experiment.
+struct ContactTerms {
+  std::string rule = {};
+  std::string public_key = {};  // 32 bytes.
+  std::string key_digest = {};  // "sha256:<hex>".
+  uint32_t max_bytes = 0;
+  uint32_t keep_days = 0;
+};
+
+// Somebody who may have copies.
+struct Holder {
+  std::string recipient = {};
+  std::string role = {};
+};
 
 // What the export rules of all layers make of a record.
 struct ExportVerdict {
@@ -28,6 +44,7 @@ struct ExportVerdict {
   uint32_t embargo_days = 0;
   uint32_t anonymise_days = 0;                            // 0: never.
   std::string license = {};                               // Of all layers, joined by '+'.
+  uint32_t keep_days = 0;                                 // 0: for good.
   std::vector<const policy::v1::ExportRule*> rules = {};  // By layer; null: none matches.
 };
 
@@ -70,11 +87,22 @@ class Policy {
   absl::StatusOr<std::string> RecipientRole(std::string_view recipient,
                                             std::string_view purpose) const;
 
+  // Nobody may leave contact details unless every layer has the same key for the experiment; the
+  // least of their limits holds.
+  std::optional<ContactTerms> Contact(std::string_view experiment) const;
+  std::vector<std::string> ContactExperiments() const;
+  // Recipients that every layer declares with one role.
+  std::vector<Holder> holders() const;
+
+  // The fewest clients whose values a report may show: the most that a layer says.
+  uint32_t report_min_clients() const;
+
   // Some layer has rules of its own.
   bool HasDisclosure() const;
 
  private:
   Policy() = default;
+  void TellOfContacts();
 
   std::vector<std::shared_ptr<const PolicyLayer>> layers_;
   std::string profile_, notice_, notice_digest_, legal_basis_, digest_;

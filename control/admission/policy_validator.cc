@@ -1,11 +1,14 @@
 #include "control/admission/policy_validator.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <set>
 #include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/admission/built_in_rules.h"
@@ -34,6 +37,19 @@ constexpr char kConsent[] = "consent";
 constexpr char kResearcherExternal[] = "researcher-external";
 constexpr uint32_t kMaxEmbargoDays = 365;
 constexpr uint32_t kMaxAnonymiseDays = 36'500;
+constexpr uint32_t kMaxKeepDays = 36'500;
+constexpr uint32_t kMaxContactBytes = 4096;
+constexpr uint32_t kMaxContactDays = 365;
+
+// One that something can be sealed to: no point of low order.
+bool IsSealingKey(const std::string& base64) {
+  std::string key;
+  if (!absl::Base64Unescape(base64, &key) || key.size() != crypto_box_PUBLICKEYBYTES) return false;
+  unsigned char sealed[crypto_box_SEALBYTES + 1];
+  const unsigned char message = 0;
+  return crypto_box_seal(sealed, &message, 1, reinterpret_cast<const unsigned char*>(key.data())) ==
+         0;
+}
 
 class Validator {
  public:
@@ -64,6 +80,8 @@ class Validator {
     for (int i = 0; i < policy_.disclosure_size(); ++i) CheckDisclosure(i);
     CheckNames(policy_.recipient(), "recipient");
     for (int i = 0; i < policy_.recipient_size(); ++i) CheckRecipient(i);
+    CheckNames(policy_.contact(), "contact");
+    for (int i = 0; i < policy_.contact_size(); ++i) CheckContact(i);
     if (!faults_.empty()) return;  // What follows relies on rules that are sound by themselves.
     CheckHiddenAdmission();
     CheckHiddenExport();
@@ -75,6 +93,7 @@ class Validator {
     CheckServed(policy_.export_(), "export");
     CheckServed(policy_.disclosure(), "disclosure");
     CheckServed(policy_.recipient(), "recipient");
+    CheckServed(policy_.contact(), "contact");
   }
 
   std::vector<std::string> faults_;
@@ -333,8 +352,10 @@ class Validator {
       fault(rule.address().empty() ? "release_class" : "address", ": only an ALLOW has one");
     } else if (!rule.license().empty()) {
       fault("license: only an ALLOW has one");
-    } else if (rule.embargo_days() != 0 || rule.anonymise_days() != 0) {
-      fault(rule.embargo_days() != 0 ? "embargo_days" : "anonymise_days",
+    } else if (rule.embargo_days() != 0 || rule.anonymise_days() != 0 || rule.keep_days() != 0) {
+      fault(rule.embargo_days() != 0     ? "embargo_days"
+            : rule.anonymise_days() != 0 ? "anonymise_days"
+                                         : "keep_days",
             ": only an ALLOW has one");
     }
     if (rule.embargo_days() > kMaxEmbargoDays) {
@@ -353,6 +374,11 @@ class Validator {
     }
     if (rule.anonymise_days() > kMaxAnonymiseDays) {
       fault("anonymise_days: at most ", kMaxAnonymiseDays);
+    }
+    if (rule.keep_days() > kMaxKeepDays) fault("keep_days: at most ", kMaxKeepDays);
+    if (rule.keep_days() != 0 && rule.anonymise_days() > rule.embargo_days() + rule.keep_days()) {
+      fault(
+          "anonymise_days: after the record is deleted (embargo_days and keep_days); leave it out");
     }
     CheckLabels("export", i, rule.name(), "match.experiment", rule.match().experiment());
     for (const std::string& name : rule.match().admission_rule()) {
@@ -394,6 +420,24 @@ class Validator {
       Fault("recipient", i, recipient.name(), "purpose: required: what the copies are for");
     }
     CheckLabels("recipient", i, recipient.name(), "purpose", recipient.purpose());
+  }
+
+  void CheckContact(int i) {
+    const policy::v1::ContactStore& contact = policy_.contact(i);
+    const auto fault = [&](const auto&... what) { Fault("contact", i, contact.name(), what...); };
+    if (!IsLabel(contact.experiment())) fault("experiment: required; allowed: ", kLabelForm);
+    for (int j = 0; j < i; ++j) {
+      if (policy_.contact(j).experiment() == contact.experiment()) {
+        fault("experiment: \"", contact.experiment(), "\" has one already");
+      }
+    }
+    if (!IsSealingKey(contact.public_key())) {
+      fault("public_key: required: an X25519 key in base64, as `weir contacts keygen` prints it");
+    }
+    if (contact.max_bytes() > kMaxContactBytes) fault("max_bytes: at most ", kMaxContactBytes);
+    if (contact.keep_days() == 0 || contact.keep_days() > kMaxContactDays) {
+      fault("keep_days: required: from 1 to ", kMaxContactDays);
+    }
   }
 
   void CheckHiddenAdmission() {

@@ -1,6 +1,7 @@
 #include "control/api/admin_service.h"
 
 #include <absl/strings/escaping.h>
+#include <absl/time/clock.h>
 
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "control/api/grpc_status.h"
 #include "control/api/outbox.h"
+#include "control/export/report.h"
 #include "control/session/session.h"
 
 namespace weir::control {
@@ -94,6 +96,29 @@ grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContex
   return AnswerLater(context, reply, [this, remote = request->remote()] {
     return manager_->GetRemoteInfo(remote);
   });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetReport(grpc::CallbackServerContext* context,
+                                                  const ms::PublicReportRequest* request,
+                                                  ms::PublicReport* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const bool queued = slow_calls_.Submit([this, reactor, reply, asked = *request] {
+    absl::StatusOr<ms::PublicReport> report = MakeReport(
+        asked, *admission_->policy(), {config_->asn_table().begin(), config_->asn_table().end()},
+        absl::GetCurrentTimeNanos(), store_);
+    if (report.ok()) {
+      report->set_node(config_->node());
+      report->set_operator_(config_->operator_());
+      report->set_contact(config_->contact());
+      *reply = *std::move(report);
+    }
+    reactor->Finish(ToGrpc(report.status()));
+  });
+  if (!queued) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                 "several reports are being made already; try later"));
+  }
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* AdminService::ListNotices(grpc::CallbackServerContext* context,
@@ -185,6 +210,18 @@ grpc::ServerUnaryReactor* AdminService::GetExportStatus(
     grpc::CallbackServerContext* context, const delivery::v1::GetStatusRequest* request,
     delivery::v1::Status* reply) {
   return Finish(context, exporting_->Describe(*request, reply));
+}
+
+grpc::ServerUnaryReactor* AdminService::ListContacts(grpc::CallbackServerContext* context,
+                                                     const ms::ListContactsRequest* request,
+                                                     ms::ListContactsReply* reply) {
+  return Finish(context, contacts_.List(*request, reply));
+}
+
+grpc::ServerUnaryReactor* AdminService::ForgetDestination(
+    grpc::CallbackServerContext* context, const ms::ForgetDestinationRequest* request,
+    ms::ForgetDestinationReply*) {
+  return Finish(context, exporting_->Forget(request->name()));
 }
 
 grpc::ServerUnaryReactor* AdminService::ReloadPolicy(grpc::CallbackServerContext* context,

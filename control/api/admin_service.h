@@ -4,26 +4,27 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "control/admission/admission.h"
-#include "control/admission/policy_reloader.h"
+#include "config/v1/config.pb.h"
+#include "control/api/contact_view.h"
 #include "control/api/export_service.h"
 #include "control/api/record_view.h"
-#include "control/session/manager.h"
+#include "control/api/served.h"
 #include "control/session/work_queue.h"
-#include "control/store/store.h"
 #include "measurement/v1/admin.grpc.pb.h"
 
 namespace weir::control {
 
 class AdminService final : public measurement::v1::Admin::CallbackService {
  public:
-  AdminService(SessionManager* manager, Store* store, PolicyReloader* policy,
-               const Admission* admission, ExportService* exporting)
-      : manager_(manager),
-        store_(store),
-        policy_(policy),
+  AdminService(const config::v1::Config* config, const Served& served, ExportService* exporting)
+      : config_(config),
+        manager_(served.manager),
+        store_(served.store),
+        policy_(served.policy),
+        admission_(served.admission),
         exporting_(exporting),
-        records_(admission, store) {}
+        records_(served.admission, served.store, served.contacts),
+        contacts_(served.contacts, served.store) {}
 
   grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
                                     const measurement::v1::GetNodeRequest* request,
@@ -52,6 +53,13 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetExportStatus(grpc::CallbackServerContext* context,
                                             const delivery::v1::GetStatusRequest* request,
                                             delivery::v1::Status* reply) override;
+  grpc::ServerUnaryReactor* ListContacts(grpc::CallbackServerContext* context,
+                                         const measurement::v1::ListContactsRequest* request,
+                                         measurement::v1::ListContactsReply* reply) override;
+  grpc::ServerUnaryReactor* ForgetDestination(
+      grpc::CallbackServerContext* context,
+      const measurement::v1::ForgetDestinationRequest* request,
+      measurement::v1::ForgetDestinationReply* reply) override;
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const measurement::v1::ReloadPolicyRequest* request,
                                          measurement::v1::ReloadPolicyReply* reply) override;
@@ -74,14 +82,19 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* ListNotices(grpc::CallbackServerContext* context,
                                         const measurement::v1::ListNoticesRequest* request,
                                         measurement::v1::ListNoticesReply* reply) override;
+  grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context,
+                                      const measurement::v1::PublicReportRequest* request,
+                                      measurement::v1::PublicReport* reply) override;
   grpc::ServerUnaryReactor* LookupFlow(grpc::CallbackServerContext* context,
                                        const measurement::v1::LookupFlowRequest* request,
                                        measurement::v1::LookupReply* reply) override;
 
  private:
+  const config::v1::Config* const config_;
   SessionManager* const manager_;
   Store* const store_;
   PolicyReloader* const policy_;
+  const Admission* const admission_;
   ExportService* const exporting_;
   // Answers a call that may wait for a remote server.
   template <typename Reply, typename Work>
@@ -89,6 +102,7 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
                                         Work work);
 
   const RecordView records_;
+  const ContactView contacts_;
   WorkQueue remote_calls_{2, 16};
   WorkQueue slow_calls_{1, 4};
 };

@@ -117,7 +117,22 @@ absl::Status ExportService::Settle(const dv::Destination& destination,
                                    const std::vector<Delivery>& deliveries) {
   const absl::StatusOr<Reader> reader = FindRecipient(*admission_->policy(), destination);
   if (!reader.ok()) return reader.status();
-  return store_->SettleDeliveries(destination.name(), deliveries, AuditDetail(destination));
+  absl::Status status =
+      store_->SettleDeliveries(destination.name(), deliveries, AuditDetail(destination));
+  if (!status.ok()) return status;
+  for (const Delivery& one : deliveries) {
+    metrics_->CountDelivery(destination.name(), one.tombstone, one.refused);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExportService::Forget(const std::string& destination) {
+  absl::Status status = store_->ForgetDestination(destination);
+  if (!status.ok()) return status;
+  metrics_->ForgetBacklog(destination);
+  const std::lock_guard lock(mutex_);
+  seen_.erase(destination);
+  return absl::OkStatus();
 }
 
 absl::Status ExportService::Reopen(const dv::LoseRequest& request) {

@@ -10,6 +10,7 @@
 
 #include "control/admission/admission.h"
 #include "control/export/disclosure.h"
+#include "control/metrics/metrics.h"
 #include "control/store/store.h"
 #include "export/v1/export.grpc.pb.h"
 
@@ -18,7 +19,8 @@ namespace weir::control {
 // Thread-safe.
 class ExportService final : public delivery::v1::Export::CallbackService {
  public:
-  ExportService(const Admission* admission, Store* store) : admission_(admission), store_(store) {}
+  ExportService(const Admission* admission, Store* store, Metrics* metrics)
+      : admission_(admission), store_(store), metrics_(metrics) {}
 
   grpc::ServerUnaryReactor* Pull(grpc::CallbackServerContext* context,
                                  const delivery::v1::PullRequest* request,
@@ -40,6 +42,9 @@ class ExportService final : public delivery::v1::Export::CallbackService {
   absl::Status Describe(const delivery::v1::GetStatusRequest& request,
                         delivery::v1::Status* status);
 
+  // A destination that weir-export does not have any more.
+  absl::Status Forget(const std::string& destination);
+
  private:
   struct Seen {
     delivery::v1::Destination destination;
@@ -54,6 +59,7 @@ class ExportService final : public delivery::v1::Export::CallbackService {
 
   const Admission* const admission_;
   Store* const store_;
+  Metrics* const metrics_;
   std::mutex mutex_;
   std::map<std::string, Seen> seen_;  // By destination.
 };

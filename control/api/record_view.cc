@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/admission/screening.h"
 #include "control/export/disclosure.h"
+#include "control/session/contacts.h"
 #include "control/session/session.h"
 
 namespace weir::control {
@@ -35,6 +36,9 @@ void Fill(const RecordStanding& standing, ms::RecordStanding* out) {
     out->set_anonymise_due(FormatTime(static_cast<uint64_t>(standing.anonymise_due_ns)));
   }
   out->set_address_erased(standing.erased);
+  if (standing.delete_due_ns != 0) {
+    out->set_delete_due(FormatTime(static_cast<uint64_t>(standing.delete_due_ns)));
+  }
 }
 
 void Fill(const RecordChange& change, ms::ChangeRecordReply* reply) {
@@ -154,6 +158,10 @@ absl::Status RecordView::Anonymise(const ms::AnonymiseRecordRequest& request,
                         ? "by the operator"
                         : absl::StrCat("on request, shown by ", request.proof());
   if (!request.reason().empty()) absl::StrAppend(&why, ": ", request.reason());
+  if (contacts_ != nullptr) {
+    absl::Status erased = EraseContact(request.id(), contacts_, store_);
+    if (!erased.ok()) return erased;
+  }
   const absl::StatusOr<RecordChange> change = store_->AnonymiseRecord(request.id(), why);
   if (change.ok()) Fill(*change, reply);
   return change.status();

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "control/admission/admission.h"
+#include "control/store/contact_store.h"
 #include "control/store/store.h"
 #include "measurement/v1/admin.pb.h"
 
@@ -16,7 +17,9 @@ namespace weir::control {
 // answer is given; without its row there is no answer. Thread-safe.
 class RecordView {
  public:
-  RecordView(const Admission* admission, Store* store) : admission_(admission), store_(store) {}
+  // `contacts` may be null: then there are none to erase.
+  RecordView(const Admission* admission, Store* store, ContactStore* contacts = nullptr)
+      : admission_(admission), store_(store), contacts_(contacts) {}
 
   absl::Status List(const measurement::v1::ListRecordsRequest& request,
                     measurement::v1::ListRecordsReply* reply) const;
@@ -26,12 +29,14 @@ class RecordView {
 
   absl::Status Release(const measurement::v1::ReleaseRecordRequest& request,
                        measurement::v1::ChangeRecordReply* reply) const;
+  // What contact details came with the session go as well.
   absl::Status Anonymise(const measurement::v1::AnonymiseRecordRequest& request,
                          measurement::v1::ChangeRecordReply* reply) const;
 
  private:
   const Admission* const admission_;
   Store* const store_;
+  ContactStore* const contacts_;
 };
 
 }  // namespace weir::control

@@ -121,11 +121,10 @@ void GiveToGroup(const std::string& path, const char* name) {
 }  // namespace
 
 struct ApiServer::Services {
-  Services(SessionManager* manager, Store* store, PolicyReloader* policy,
-           const Admission* admission)
-      : measurement(manager),
-        exporting(admission, store),
-        admin(manager, store, policy, admission, &exporting) {}
+  Services(const config::v1::Config& config, const Served& served)
+      : measurement(served.manager),
+        exporting(served.admission, served.store, served.metrics),
+        admin(&config, served, &exporting) {}
 
   MeasurementService measurement;
   ExportService exporting;
@@ -146,13 +145,11 @@ absl::Status ApiServer::CheckTransport(const config::v1::Config& config, bool al
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const config::v1::Config& config,
                                                             bool allow_plaintext,
-                                                            SessionManager* manager, Store* store,
-                                                            PolicyReloader* policy,
-                                                            const Admission* admission) {
+                                                            const Served& served) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   std::unique_ptr<ApiServer> api(new ApiServer());
-  api->services_ = std::make_unique<Services>(manager, store, policy, admission);
+  api->services_ = std::make_unique<Services>(config, served);
   Services& services = *api->services_;
 
   if (!config.api().listen().empty()) {

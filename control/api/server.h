@@ -8,10 +8,7 @@
 #include <string>
 
 #include "config/v1/config.pb.h"
-#include "control/admission/admission.h"
-#include "control/admission/policy_reloader.h"
-#include "control/session/manager.h"
-#include "control/store/store.h"
+#include "control/api/served.h"
 
 namespace weir::control {
 
@@ -25,9 +22,7 @@ class ApiServer {
   // certificate or key cannot be read. Unavailable: an address cannot be bound.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const config::v1::Config& config,
                                                           bool allow_plaintext,
-                                                          SessionManager* manager, Store* store,
-                                                          PolicyReloader* policy,
-                                                          const Admission* admission);
+                                                          const Served& served);
   ~ApiServer();
 
   int port() const { return port_; }  // Of the public API; 0: there is none.

@@ -8,10 +8,12 @@
 #include "control/cli/bench_command.h"
 #include "control/cli/calibrate_command.h"
 #include "control/cli/completion.h"
+#include "control/cli/contacts/contacts_commands.h"
 #include "control/cli/export_commands.h"
 #include "control/cli/lookup_command.h"
 #include "control/cli/query_commands.h"
 #include "control/cli/records_commands.h"
+#include "control/cli/report_command.h"
 #include "control/cli/rfc2544/rfc2544_command.h"
 #include "control/cli/test_command.h"
 #include "control/cli/top_command.h"
@@ -211,6 +213,13 @@ void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode(
                    "data")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  test->add_option("--contact", options->contact,
+                   "How the experiment's researchers may reach you, if the server takes that: "
+                   "sealed to their key here, so that nobody else can read it")
+      ->type_name("TEXT");
+  test->add_option("--contact-file", options->contact_file,
+                   "Likewise, from a file, so that it is not in the list of processes")
+      ->type_name("FILE");
   test->add_option("--access-token", options->access_token, "Token the server's operator gave you")
       ->type_name("TOKEN");
   test->add_flag("--accept-notice", options->accept_notice,
@@ -341,6 +350,72 @@ void AddRecordChanges(Parser* parser, CLI::App* group, const Context& context,
       ->required();
 }
 
+void AddContacts(Parser* parser, const Context& context, ContactsOptions* options) {
+  CLI::App* group = parser->Add(
+      &parser->app(), "contacts", "Contact details people left for an experiment's researchers",
+      "Off unless the policy names the experiment's key (contact). A person may then leave some\n"
+      "with a test (weir test --contact), sealed on their side: the operator keeps and hands on\n"
+      "what only the researchers can open. Each hand-out is in the audit log.\n"
+      "\n"
+      "The researcher, anywhere:   weir contacts keygen --out broadband.key\n"
+      "The operator, here:         weir contacts export --experiment broadband > sealed.json\n"
+      "The researcher:             weir contacts open --key broadband.key sealed.json");
+  const auto add_experiment = [&](CLI::App* command) {
+    command->add_option("--experiment", options->experiment, "Only of this one; default: all")
+        ->type_name("NAME");
+  };
+  add_experiment(parser->Add(group, "list", "List who left some: sessions, sizes and times",
+                             "Example:\n  weir contacts list --experiment broadband",
+                             [&context, options] { return ListContacts(context, *options); }));
+  add_experiment(
+      parser->Add(group, "export", "Print them sealed, in JSON, for the researchers",
+                  "Example:\n  weir contacts export --experiment broadband > sealed.json",
+                  [&context, options] { return ExportContacts(context, *options); }));
+  CLI::App* command = parser->Add(
+      group, "keygen", "Make the researchers' key; print its public half for the policy",
+      "Asks no server. Whoever has the file can open all that is sealed to it, and without it\n"
+      "nobody can.\n\nExample:\n  weir contacts keygen --out broadband.key",
+      [&context, options] { return MakeContactKey(context, *options); });
+  command->add_option("--out", options->key, "Where to keep the secret half")
+      ->type_name("FILE")
+      ->required();
+  command = parser->Add(group, "open", "Open what was exported, with the researchers' key",
+                        "Asks no server. Exit code 3: none of it is sealed to this key.\n\n"
+                        "Example:\n  weir contacts open --key broadband.key sealed.json",
+                        [&context, options] { return OpenContacts(context, *options); });
+  command->add_option("--key", options->key, "As `weir contacts keygen` made it")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("FILE", options->file, "What `weir contacts export` printed; default: stdin");
+}
+
+void AddReport(Parser* parser, ReportOptions* options, const std::function<ExitCode()>& run) {
+  CLI::App* command = parser->Add(
+      &parser->app(), "report", "Summarise what was released: rate, loss and delay",
+      "Medians, p5 and p95 by time, by the client's prefix and by its autonomous system, over\n"
+      "released records alone. Groups of few clients are folded into \"other\" by the node, so\n"
+      "that what is printed may be published; the notes below the tables say how to read it.\n"
+      "\n"
+      "Examples:\n"
+      "  weir report                            the last 30 days\n"
+      "  weir report --since 36h --by time      hour by hour\n"
+      "  weir report --since 2026-01-01 --until 2026-04-01 --html report.html\n"
+      "  weir report --by prefix --experiment weir --json",
+      run);
+  command
+      ->add_option("--since", options->since,
+                   "2026-11-28, 2026-11-28T12:00:00Z, or how long ago: 36h; default 30d")
+      ->type_name("TIME");
+  command->add_option("--until", options->until, "Likewise, not included; default: now")
+      ->type_name("TIME");
+  command->add_option("--by", options->by, "time, prefix, asn; default: all")
+      ->delimiter(',')
+      ->type_name("LIST")
+      ->check(CLI::IsMember({"time", "prefix", "asn"}));
+  command->add_option("--experiment", options->experiment, "Only of this one")->type_name("NAME");
+  command->add_option("--html", options->html, "Also write a page with plots")->type_name("FILE");
+}
+
 void AddRfc2544(Parser* parser, rfc2544::Options* options, const std::function<ExitCode()>& run) {
   static const std::string footer = std::string(kRfc2544Help) + kExitCodes;
   CLI::App* command =
@@ -408,6 +483,9 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   ExportOptions exporting;
   RecordOptions record_options;
   uint32_t notices_limit = 0;
+  ReportOptions report;
+  ContactsOptions contacts;
+  std::string forgotten;
   std::string shell, audit_head;
   std::vector<std::string> files;
   ExplainOptions explain;
@@ -504,6 +582,9 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
       ->required();
   AddRecordChanges(&parser, group, context, &record_options);
 
+  AddContacts(&parser, context, &contacts);
+  AddReport(&parser, &report, [&] { return ShowReport(context, report); });
+
   group =
       parser.Add(root, "policy", "Work with policy files", "Example:\n  weir policy check FILE");
   command = parser.Add(
@@ -553,6 +634,13 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                        [&] { return ListDeadLetters(context, exporting); });
   command->add_option("--limit", exporting.limit, "At most this many; default 100")->type_name("N");
 
+  command = parser.Add(
+      group, "forget", "Forget a destination that weir-export does not have any more",
+      "What it did not get keeps no record from being deleted (keep_days) after that. If it comes\n"
+      "back under this name it gets everything from the beginning.",
+      [&] { return ForgetDestination(context, forgotten); });
+  command->add_option("NAME", forgotten, "As `weir export status` prints it")->required();
+
   group = parser.Add(root, "audit", "Look at the audit log, and verify it",
                      "Examples:\n  weir audit list --event rejected --trace\n"
                      "  weir audit verify --head 1234:9f86d081884c7d65...");
@@ -562,7 +650,9 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
       "minute is over. Addresses are netblocks, never full.\n"
       "Events: session_begun, session_finished, rejected, policy_applied,\n"
       "policy_unchanged, policy_kept, record_embargoed, record_released,\n"
-      "record_anonymised, record_address_erased, address_read (of an unreleased record),\n"
+      "record_anonymised, record_address_erased, record_deleted, address_read (of an\n"
+      "unreleased record), contact_kept, contacts_listed, contacts_read, contact_erased,\n"
+      "contact_expired, destination_forgotten,\n"
       "records_withheld, delivered,\n"
       "erasure_delivered, delivery_refused.",
       [&] { return ListAudit(context, audit); });

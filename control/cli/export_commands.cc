@@ -60,6 +60,15 @@ ExitCode ShowExportStatus(const Context& context, const ExportOptions& options) 
              [&](const dv::Status& status) { return RenderStatus(status, context.terminal); });
 }
 
+ExitCode ForgetDestination(const Context& context, const std::string& name) {
+  measurement::v1::ForgetDestinationRequest request;
+  request.set_name(name);
+  return Query(context, absl::StrCat("cannot forget ", name), &AdminStub::ForgetDestination,
+               request, [&](const measurement::v1::ForgetDestinationReply& reply) {
+                 return context.json ? JsonLine(reply) : absl::StrCat("forgot ", name, "\n");
+               });
+}
+
 ExitCode ListDeadLetters(const Context& context, const ExportOptions& options) {
   return Ask(context, options, RenderDead);
 }

@@ -12,6 +12,9 @@ struct ExportOptions {
   uint32_t limit = 0;  // Of dead letters.
 };
 ExitCode ShowExportStatus(const Context& context, const ExportOptions& options);
+// By its name. What it does not have holds back retention no more.
+ExitCode ForgetDestination(const Context& context, const std::string& name);
+
 ExitCode ListDeadLetters(const Context& context, const ExportOptions& options);
 
 }  // namespace weir::cli

@@ -4,12 +4,16 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "control/cli/render_bench.h"
+#include "control/cli/render_server.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
 namespace {
 
 using record::v1::DirectionResult;
+
+constexpr size_t kValueColumn = 18;  // Of Row.
+constexpr size_t kResultColumns = 79;
 
 std::string Row(const char* name, const std::string& value) {
   return absl::StrFormat("  %-15s %s\n", name, value);
@@ -30,15 +34,22 @@ std::string Marked(const Terminal& terminal, const char* name, uint64_t count, u
 std::string Delay(const record::v1::Delay& delay) {
   const auto ns = [](int64_t value) { return FormatDurationNs(static_cast<double>(value)); };
   return absl::StrCat("min ", ns(delay.min_ns()), ", p50 ", ns(delay.p50_ns()), ", p99 ",
-                      ns(delay.p99_ns()), ", p99.9 ", ns(delay.p999_ns()), ", max ",
-                      ns(delay.max_ns()));
+                      ns(delay.p99_ns()), "\n", std::string(kValueColumn, ' '), "p99.9 ",
+                      ns(delay.p999_ns()), ", max ", ns(delay.max_ns()));
 }
 
 std::string Limited(const DirectionResult& result, const Terminal& terminal) {
   const bool none = result.limit() == record::v1::LIMIT_NONE;
   std::string text =
       terminal.Paint(none ? Style::kGreen : Style::kYellow, Describe(result.limit()));
-  if (!result.limit_detail().empty()) absl::StrAppend(&text, ": ", result.limit_detail());
+  const std::string& detail = result.limit_detail();
+  if (detail.empty()) return text;
+  if (kValueColumn + std::string(Describe(result.limit())).size() + 2 + detail.size() <=
+      kResultColumns) {
+    return absl::StrCat(text, ": ", detail);
+  }
+  absl::StrAppend(&text, "\n", Wrap(detail, std::string(kValueColumn, ' ')));
+  text.pop_back();  // Row ends the line.
   return text;
 }
 
@@ -73,15 +84,15 @@ std::string RenderIntervals(const std::vector<record::v1::Interval>& intervals,
                             const Terminal& terminal) {
   if (intervals.empty()) return "";
   std::string text = terminal.Paint(
-      Style::kDim, absl::StrFormat("  %-14s %15s %12s %12s %9s %9s %9s %12s\n", "seconds", "rate",
-                                   "sent", "received", "lost", "reordered", "dup", "jitter"));
+      Style::kDim, absl::StrFormat("  %-11s %14s %10s %10s %7s %7s %5s %10s\n", "seconds", "rate",
+                                   "sent", "received", "lost", "reord.", "dup", "jitter"));
   for (const record::v1::Interval& interval : intervals) {
     const double begin = static_cast<double>(interval.start_ns()) / 1e9;
     const double end = begin + static_cast<double>(interval.length_ns()) / 1e9;
     absl::StrAppend(
         &text, absl::StrFormat(
-                   "  %-14s %15s %12s %12s %9s %9s %9s %12s\n",
-                   absl::StrFormat("%.1f - %.1f", begin, end), FormatRate(interval.ip_bps()),
+                   "  %-11s %14s %10s %10s %7s %7s %5s %10s\n",
+                   absl::StrFormat("%.1f-%.1f", begin, end), FormatRate(interval.ip_bps()),
                    FormatCount(interval.sent()), FormatCount(interval.received()),
                    FormatCount(interval.lost()), FormatCount(interval.reordered()),
                    FormatCount(interval.duplicated()), FormatDurationNs(interval.jitter_ns())));
@@ -162,7 +173,7 @@ std::string RenderResult(const measurement::v1::TestResult& result, const Termin
                                          aborted ? terminal.Paint(Style::kRed, "aborted")
                                                  : terminal.Paint(Style::kGreen, "completed"),
                                          result.end_reason()));
-  absl::StrAppend(&text, absl::StrFormat("%-10s %s\n", "policy", result.policy_digest()));
+  absl::StrAppend(&text, "policy\n  ", result.policy_digest(), "\n");
   for (const std::string& id : result.record_ids()) {
     absl::StrAppend(&text, absl::StrFormat("%-10s %s\n", "record", id));
   }

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "control/cli/render_list.h"
+#include "absl/strings/str_join.h"
+#include "control/cli/html/page.h"
+#include "control/cli/render_result.h"
 #include "control/cli/units.h"
 
 namespace weir::cli {
@@ -20,45 +22,58 @@ std::string Alarm(const Terminal& terminal, const std::string& cell, bool alarm)
 
 std::string Ports(const NodeActivity& activity, const Terminal& terminal) {
   std::string text = terminal.Paint(
-      Style::kBold, absl::StrFormat("%-12s %-22s %-16s %13s %15s %12s %13s %15s\n", "PORT",
-                                    "DEVICE", "LINK", "RX", "RX RATE", "MISSED", "TX", "TX RATE"));
+      Style::kBold, absl::StrFormat("%-8s %-4s %11s %14s %11s %14s %11s\n", "PORT", "LINK", "RX",
+                                    "RX RATE", "TX", "TX RATE", "MISSED"));
   for (const auto& port : activity.ports()) {
-    const std::string link =
-        !port.link_up() ? "down"
-        : port.link_bps() == 0
-            ? "up"
-            : absl::StrCat("up ", FormatRate(static_cast<double>(port.link_bps())));
     absl::StrAppend(
-        &text, absl::StrFormat("%-12s %-22s ", port.name(), port.device()),
-        Alarm(terminal, absl::StrFormat("%-16s ", link), !port.link_up()),
-        absl::StrFormat("%13s %15s ", FormatPacketRate(port.rx_pps()), FormatRate(port.rx_bps())),
-        Alarm(terminal, absl::StrFormat("%12s ", FormatPacketRate(port.rx_missed_pps())),
-              port.rx_missed_pps() > 0),
-        absl::StrFormat("%13s %15s\n", FormatPacketRate(port.tx_pps()), FormatRate(port.tx_bps())));
+        &text, absl::StrFormat("%-8s ", port.name()),
+        Alarm(terminal, absl::StrFormat("%-4s ", port.link_up() ? "up" : "down"), !port.link_up()),
+        absl::StrFormat("%11s %14s %11s %14s ", FormatPacketRate(port.rx_pps()),
+                        FormatRate(port.rx_bps()), FormatPacketRate(port.tx_pps()),
+                        FormatRate(port.tx_bps())),
+        Alarm(terminal, absl::StrFormat("%11s\n", FormatPacketRate(port.rx_missed_pps())),
+              port.rx_missed_pps() > 0));
   }
   return text;
 }
 
 std::string Workers(const NodeActivity& activity, const Terminal& terminal) {
   std::string text = terminal.Paint(
-      Style::kBold,
-      absl::StrFormat("%-7s %-6s %-12s %7s %14s %13s %13s %13s %10s\n", "WORKER", "LCORE", "PORT",
-                      "BUSY", "CYCLES/PACKET", "RX", "TX", "REFUSED", "SLEEPS/S"));
+      Style::kBold, absl::StrFormat("%-6s %-5s %-8s %6s %8s %11s %11s %11s\n", "WORKER", "LCORE",
+                                    "PORT", "BUSY", "CYC/PKT", "RX", "TX", "REFUSED"));
   for (const auto& worker : activity.workers()) {
     absl::StrAppend(
-        &text, absl::StrFormat("%-7u %-6u %-12s ", worker.index(), worker.lcore(), worker.port()),
-        Alarm(terminal, absl::StrFormat("%6.1f%% ", 100 * worker.busy()), worker.busy() > 0.95),
-        worker.cycles_per_packet() > 0 ? absl::StrFormat("%14.0f ", worker.cycles_per_packet())
-                                       : absl::StrFormat("%14s ", "-"),
-        absl::StrFormat("%13s %13s ", FormatPacketRate(worker.rx_pps()),
+        &text, absl::StrFormat("%-6u %-5u %-8s ", worker.index(), worker.lcore(), worker.port()),
+        Alarm(terminal, absl::StrFormat("%5.1f%% ", 100 * worker.busy()), worker.busy() > 0.95),
+        worker.cycles_per_packet() > 0 ? absl::StrFormat("%8.0f ", worker.cycles_per_packet())
+                                       : absl::StrFormat("%8s ", "-"),
+        absl::StrFormat("%11s %11s ", FormatPacketRate(worker.rx_pps()),
                         FormatPacketRate(worker.tx_pps())),
-        Alarm(terminal, absl::StrFormat("%13s ", FormatPacketRate(worker.tx_rejected_pps())),
-              worker.tx_rejected_pps() > 0),
-        absl::StrFormat("%10.0f\n", worker.sleeps_per_second()));
+        Alarm(terminal, absl::StrFormat("%11s\n", FormatPacketRate(worker.tx_rejected_pps())),
+              worker.tx_rejected_pps() > 0));
   }
   return text;
 }
 
+// "down 200M, up 1.5G": what the sessions are granted; `weir sessions` has the rest.
+std::string Sessions(const NodeActivity& activity, const Terminal& terminal) {
+  if (activity.sessions().empty()) return "no sessions\n";
+  std::string text =
+      terminal.Paint(Style::kBold, absl::StrFormat("%-36s %-9s %s\n", "SESSION", "STATE", "LOAD"));
+  for (const auto& session : activity.sessions()) {
+    std::vector<std::string> loads;
+    for (const auto& one : session.directions()) {
+      const uint64_t bps = one.parameters().rate_bps();
+      loads.push_back(absl::StrCat(Name(one.direction()), " ",
+                                   bps == 0 ? "max" : AxisBps(static_cast<double>(bps))));
+    }
+    absl::StrAppend(&text, absl::StrFormat("%-36s %-9s %s\n", session.session_id(), session.state(),
+                                           absl::StrJoin(loads, ", ")));
+  }
+  return text;
+}
+
+// Two of them a line.
 std::string Drops(const NodeActivity& activity, const Terminal& terminal) {
   const auto& drops = activity.drops();
   const std::vector<std::pair<const char*, uint64_t>> causes = {
@@ -68,9 +83,10 @@ std::string Drops(const NodeActivity& activity, const Terminal& terminal) {
       {"proofs refused", drops.proofs_refused()},   {"feedback refused", drops.feedback_refused()},
   };
   std::string text = terminal.Paint(Style::kBold, "DROPPED SINCE THE DATAPLANE STARTED\n");
-  for (const auto& [cause, count] : causes) {
-    absl::StrAppend(&text, Alarm(terminal, absl::StrFormat("%-22s %s\n", cause, FormatCount(count)),
-                                 count > 0));
+  for (size_t i = 0; i < causes.size(); ++i) {
+    const auto& [cause, count] = causes[i];
+    const std::string cell = absl::StrFormat("%-22s %-14s", cause, FormatCount(count));
+    absl::StrAppend(&text, Alarm(terminal, cell, count > 0), i % 2 == 0 ? "  " : "\n");
   }
   return text;
 }
@@ -81,10 +97,8 @@ std::string RenderTop(const NodeActivity& activity, const Terminal& terminal) {
   if (!activity.dataplane_connected()) {
     return terminal.Paint(Style::kRed, "the dataplane is not connected\n");
   }
-  measurement::v1::ListSessionsReply sessions;
-  *sessions.mutable_sessions() = activity.sessions();
   return absl::StrCat(Ports(activity, terminal), "\n", Workers(activity, terminal), "\n",
-                      RenderSessions(sessions, terminal), "\n", Drops(activity, terminal));
+                      Sessions(activity, terminal), "\n", Drops(activity, terminal));
 }
 
 }  // namespace weir::cli

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "control/cli/calibrate_command.h"
 #include "control/cli/consent.h"
+#include "control/cli/contacts/leave_contact.h"
 #include "control/cli/json.h"
 #include "control/cli/partial_result.h"
 #include "control/cli/private_pair.h"
@@ -28,13 +29,19 @@ class TestRun {
           std::unique_ptr<AdminStub> admin)
       : context_(std::move(context)), request_(std::move(request)), admin_(std::move(admin)) {}
 
-  ExitCode Run(bool accept_notice) {
+  // `contact`: to be sealed to the experiment's key; may be empty.
+  ExitCode Run(bool accept_notice, const std::string& contact) {
     measurement::v1::ServerInfo server;
     if (auto failure = GetServer(&server)) return Report(context_, *failure);
     if (auto failure = GetConsent(context_, server, accept_notice)) {
       return Report(context_, *failure);
     }
     request_.set_accepted_notice_digest(server.notice_digest());
+    if (!contact.empty()) {
+      auto sealed = SealContact(contact, request_.experiment(), server);
+      if (const auto* failure = std::get_if<Failure>(&sealed)) return Report(context_, *failure);
+      request_.set_sealed_contact(std::get<std::string>(std::move(sealed)));
+    }
     return Stream();
   }
 
@@ -94,6 +101,7 @@ class TestRun {
         return std::nullopt;
       case measurement::v1::RunTestUpdate::kGrant:
         partial_.SetGrant(update.grant());
+        context_.terminal.ClearLine();
         if (!context_.json) context_.out << RenderGrant(update.grant()) << std::flush;
         return std::nullopt;
       case measurement::v1::RunTestUpdate::kProgress:
@@ -135,12 +143,11 @@ class TestRun {
     const auto row = [&](const char* name, const std::string& value) {
       return absl::StrFormat("%-10s %s\n", name, value);
     };
-    std::string text =
-        absl::StrCat(row("server", absl::StrCat(server_.node(), " at ", request_.remote().address(),
-                                                ", operated by ", server_.operator_(), " (",
-                                                server_.contact(), ")")),
-                     row("session", absl::StrCat(grant.session_id(), ", admitted by rule \"",
-                                                 grant.admission_rule(), "\"")));
+    std::string text = absl::StrCat(
+        row("server", absl::StrCat(server_.node(), " at ", request_.remote().address())),
+        row("operator", absl::StrCat(server_.operator_(), " (", server_.contact(), ")")),
+        row("session", grant.session_id()),
+        row("admitted", absl::StrCat("by rule \"", grant.admission_rule(), "\"")));
     for (const auto& direction : grant.directions()) {
       const auto& parameters = direction.parameters();
       absl::StrAppend(
@@ -176,6 +183,8 @@ ExitCode RunTest(Context context, const TestOptions& options) {
   if (!request.ok()) {
     return Report(context, {ExitCode::kUsage, std::string(request.status().message())});
   }
+  const auto contact = ReadContact(options.contact, options.contact_file);
+  if (const auto* failure = std::get_if<Failure>(&contact)) return Report(context, *failure);
   std::unique_ptr<PrivatePair> pair;  // Outlives the test; takes its processes down with it.
   if (options.WantsPrivatePair()) {
     context.terminal.ShowLine(absl::StrCat("starting a dataplane on ", options.port));
@@ -192,7 +201,7 @@ ExitCode RunTest(Context context, const TestOptions& options) {
   if (auto* failure = std::get_if<Failure>(&admin)) return Report(context, *failure);
   return TestRun(std::move(context), *std::move(request),
                  std::get<std::unique_ptr<AdminStub>>(std::move(admin)))
-      .Run(options.accept_notice);
+      .Run(options.accept_notice, std::get<std::string>(contact));
 }
 
 }  // namespace weir::cli

@@ -29,6 +29,8 @@ struct TestOptions {
   std::string purpose;
   std::vector<std::string> metadata;  // "key=value".
   std::string access_token;
+  std::string contact;       // For the experiment's researchers alone.
+  std::string contact_file;  // Or what is in this file.
   bool accept_notice = false;
 
   // A device has a driver: weir must start a dataplane of its own for it.

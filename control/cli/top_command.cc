@@ -1,9 +1,12 @@
 #include "control/cli/top_command.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -44,7 +47,20 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
 
   bool keys() const { return keys_; }
-  void Show(const std::string& text) { out_ << "\033[H\033[J" << text << std::flush; }
+  // Line over line, so that nothing flickers; what has no room below is left out.
+  void Show(const std::string& text) {
+    winsize size = {};
+    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1;
+    const size_t rows = known ? size.ws_row : SIZE_MAX;
+    out_ << "\033[H";
+    size_t at = 0;
+    for (size_t row = 1; row < rows && at < text.size(); ++row) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      out_ << text.substr(at, end - at) << "\033[K\n";
+      at = end + 1;
+    }
+    out_ << "\033[J" << std::flush;
+  }
 
  private:
   std::ostream& out_;

@@ -127,6 +127,13 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
     config->set_calibration_file(store.parent_path() / "calibration.textproto");
   }
   config->set_calibration_file(check.Resolve(config->calibration_file()));
+  if (config->contact_store().empty()) {
+    config->set_contact_store(std::filesystem::path(config->store()).parent_path() / "contacts.db");
+  }
+  config->set_contact_store(check.Resolve(config->contact_store()));
+  if (config->contact_store() == config->store()) {
+    return check.Fail("contact_store", "must not be the store of records");
+  }
   WEIR_RETURN_IF_ERROR(check.Socket("dataplane_socket", kDefaultDataplaneSocket,
                                     config->mutable_dataplane_socket()));
   WEIR_RETURN_IF_ERROR(
@@ -163,6 +170,9 @@ absl::Status Complete(const Checker& check, config::v1::Config* config) {
   if (const std::string& url = config->notice_webhook();
       !url.empty() && !absl::StartsWith(url, "https://") && !absl::StartsWith(url, "http://")) {
     return check.Fail("notice_webhook", "must begin with https:// or http://");
+  }
+  for (std::string& file : *config->mutable_asn_table()) {
+    WEIR_RETURN_IF_ERROR(check.Readable("asn_table", &file));
   }
   for (config::v1::TokenIssuer& issuer : *config->mutable_token_issuer()) {
     if (issuer.audience().empty()) issuer.set_audience(config->node());

@@ -14,6 +14,8 @@ namespace weir::control {
 struct ReleaseTerms {
   uint32_t embargo_days = 0;    // 0: at once.
   uint32_t anonymise_days = 0;  // 0: never.
+  // Counted from its release, or of what is never released from the moment it is stored.
+  uint32_t keep_days = 0;  // 0: for good.
 };
 
 // A record the export policy approved. Nothing but ExportPolicy can make one, so a sink that

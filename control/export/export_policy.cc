@@ -311,6 +311,10 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
     judge.Note("release", verdict.rule, "embargo_days", "", absl::StrCat(verdict.embargo_days),
                policy::v1::PASSED);
   }
+  if (verdict.keep_days != 0) {
+    judge.Note("retention", verdict.rule, "keep_days", "", absl::StrCat(verdict.keep_days),
+               policy::v1::PASSED);
+  }
   *record.mutable_client() = *std::move(client);
   record.set_experiment(session.experiment);
   record.set_purpose(session.purpose);
@@ -321,7 +325,8 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
   record.set_legal_basis(policy_->legal_basis());
   record.set_license(verdict.license);
   return ApprovedRecord(std::move(record), {.embargo_days = verdict.embargo_days,
-                                            .anonymise_days = verdict.anonymise_days});
+                                            .anonymise_days = verdict.anonymise_days,
+                                            .keep_days = verdict.keep_days});
 }
 
 }  // namespace weir::control

@@ -42,6 +42,17 @@ std::string Name(record::v1::Limit limit) {
   return name;
 }
 
+// Audit events, and what of the families below counts them.
+constexpr std::pair<const char*, const char*> kTransitions[] = {{"record_embargoed", "embargoed"},
+                                                                {"record_released", "released"},
+                                                                {"record_anonymised", "anonymised"},
+                                                                {"record_address_erased", "erased"},
+                                                                {"record_deleted", "deleted"}};
+constexpr std::pair<const char*, const char*> kContactActions[] = {{"contact_kept", "kept"},
+                                                                   {"contacts_read", "read"},
+                                                                   {"contact_erased", "erased"},
+                                                                   {"contact_expired", "expired"}};
+
 }  // namespace
 
 struct Metrics::Families {
@@ -88,6 +99,30 @@ struct Metrics::Families {
           .Register(*registry);
   std::mutex policy_mutex;
   Gauge* policy = nullptr;  // The one series of policy_info.
+
+  Family<Counter>& audited = CounterFamily(*registry, "weir_audit_rows_total",
+                                           "What the audit log has a row of, by event.");
+  Family<Counter>& transitions =
+      CounterFamily(*registry, "weir_record_transitions_total",
+                    "Records that were embargoed, released, anonymised, had their client's address "
+                    "erased, or were deleted by retention.");
+  Family<Counter>& contacts = CounterFamily(
+      *registry, "weir_contacts_total",
+      "Sealed contact details that were kept, handed out (read), erased, or expired.");
+  Family<Counter>& deliveries = CounterFamily(
+      *registry, "weir_deliveries_total",
+      "What a destination of weir-export settled: records and erasures, delivered or refused.");
+  Family<Gauge>& backlog = BuildGauge()
+                               .Name("weir_export_backlog_changes")
+                               .Help("Changes of records a destination has not settled yet.")
+                               .Register(*registry);
+  Family<Gauge>& dead_letters = BuildGauge()
+                                    .Name("weir_export_dead_letters")
+                                    .Help("What a destination will never take.")
+                                    .Register(*registry);
+  Gauge& retention_held =
+      SingleGauge(*registry, "weir_retention_held_records",
+                  "Records that are due to be deleted and that a destination does not have yet.");
 
   Gauge& sessions =
       SingleGauge(*registry, "weir_sessions_active", "Sessions admitted and not yet ended.");
@@ -150,9 +185,45 @@ Metrics::Metrics(const std::string& version) : families_(std::make_unique<Famili
     families_->unusual_activity.Add({{"trigger", trigger}});
   }
   families_->policy_current.Set(1);
+  for (const auto& [event, state] : kTransitions) families_->transitions.Add({{"state", state}});
+  for (const auto& [event, action] : kContactActions) families_->contacts.Add({{"action", action}});
 }
 
 Metrics::~Metrics() = default;
+
+void Metrics::CountAudited(const std::string& event, int64_t count) {
+  const auto value = static_cast<double>(count);
+  families_->audited.Add({{"event", event}}).Increment(value);
+  for (const auto& [name, state] : kTransitions) {
+    if (event == name) families_->transitions.Add({{"state", state}}).Increment(value);
+  }
+  for (const auto& [name, action] : kContactActions) {
+    if (event == name) families_->contacts.Add({{"action", action}}).Increment(value);
+  }
+}
+
+void Metrics::CountDelivery(const std::string& destination, bool erasure, bool refused) {
+  families_->deliveries
+      .Add({{"destination", destination},
+            {"kind", erasure ? "erasure" : "record"},
+            {"outcome", refused ? "refused" : "delivered"}})
+      .Increment();
+}
+
+void Metrics::SetBacklog(const std::string& destination, int64_t behind, int64_t dead) {
+  families_->backlog.Add({{"destination", destination}}).Set(static_cast<double>(behind));
+  families_->dead_letters.Add({{"destination", destination}}).Set(static_cast<double>(dead));
+}
+
+void Metrics::ForgetBacklog(const std::string& destination) {
+  const prometheus::Labels labels{{"destination", destination}};
+  families_->backlog.Remove(&families_->backlog.Add(labels));
+  families_->dead_letters.Remove(&families_->dead_letters.Add(labels));
+}
+
+void Metrics::SetRetentionHeld(int64_t records) {
+  families_->retention_held.Set(static_cast<double>(records));
+}
 
 void Metrics::CountUnusualActivity(const std::string& trigger) {
   families_->unusual_activity.Add({{"trigger", trigger}}).Increment();

@@ -32,6 +32,15 @@ class Metrics {
   // weir_unusual_activity_total{trigger}: in lower case, as the notice's.
   void CountUnusualActivity(const std::string& trigger);
 
+  // weir_audit_rows_total{event}, and what else follows from it: transitions, contacts.
+  void CountAudited(const std::string& event, int64_t count);
+  // weir_deliveries_total{destination,kind,outcome}: one that weir-export settled.
+  void CountDelivery(const std::string& destination, bool erasure, bool refused);
+  void SetBacklog(const std::string& destination, int64_t behind, int64_t dead);
+  void ForgetBacklog(const std::string& destination);
+  // Records that are to be deleted and wait for a destination.
+  void SetRetentionHeld(int64_t records);
+
   // weir_policy_reloads_total{result}: "applied", "unchanged", "kept".
   void CountPolicyReload(const std::string& result);
   // The policy in force since `unix_seconds`.

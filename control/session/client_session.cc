@@ -237,6 +237,7 @@ bool ClientSession::Negotiate() {
   for (const EndSlots& slots : slots_) {
     request.mutable_client_ends()->Add(slots.ends().begin(), slots.ends().end());
   }
+  request.set_sealed_contact(request_.sealed_contact());
   request.set_software("weir " WEIR_VERSION);
   absl::StatusOr<ms::NegotiateReply> reply = remote_->Negotiate(request);
   if (!reply.ok()) return FailRemote(reply.status());

@@ -253,6 +253,14 @@ ms::ServerInfo SessionManager::Info() const {
   info.set_policy_digest(policy->digest());
   info.set_notice(policy->notice());
   info.set_notice_digest(policy->notice_digest());
+  for (const std::string& experiment : policy->ContactExperiments()) {
+    const std::optional<ContactTerms> terms = policy->Contact(experiment);
+    ms::ContactOffer* offer = info.add_contacts();
+    offer->set_experiment(experiment);
+    offer->set_public_key(terms->public_key);
+    offer->set_max_bytes(terms->max_bytes);
+    offer->set_keep_days(terms->keep_days);
+  }
   *info.mutable_limits() = node_.admission->Limits();
   *info.mutable_clock() = ReadClockQuality();
   info.set_server_time_unix_ns(NowUnixNs());
@@ -495,6 +503,9 @@ void SessionManager::UpdateMetrics() {
   metrics.SetSessionsActive(active_.load());
   metrics.SetStore(node_.store->SizeBytes(), node_.config->store_max_bytes(),
                    node_.store->RecordCount(), node_.store->Full());
+  if (const auto backlogs = node_.store->ListBacklogs(); backlogs.ok()) {
+    for (const Backlog& one : *backlogs) metrics.SetBacklog(one.destination, one.behind, one.dead);
+  }
   const std::shared_ptr<const PortTable> ports = dataplane_->ports();
   metrics.SetDataplaneConnected(ports != nullptr);
   if (ports == nullptr) return;

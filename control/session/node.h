@@ -14,6 +14,7 @@
 #include "control/session/notices.h"
 #include "control/session/remote.h"
 #include "control/session/session_table.h"
+#include "control/store/contact_store.h"
 #include "control/store/store.h"
 #include "record/v1/record.pb.h"
 
@@ -30,6 +31,7 @@ struct Node {
   CalibrationStore* calibration = nullptr;  // May be null.
   FlowLookup* lookup = nullptr;
   Notices* notices = nullptr;
+  ContactStore* contacts = nullptr;
   ConnectRemote connect_remote;
 
   record::v1::ServerIdentity Identity() const {

@@ -7,6 +7,7 @@
 
 #include "control/admission/built_in_rules.h"
 #include "control/session/clock.h"
+#include "control/session/contacts.h"
 #include "control/session/end_reason.h"
 #include "control/session/interval_recorder.h"
 #include "control/session/measurement_loop.h"
@@ -138,8 +139,13 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
     row.token = {.key = UseKeyBytes(admitted.token->key),
                  .expires_unix_s = admitted.token->expires_unix_s};
   }
+  if (const auto fault = KeepContact(node, *facts.policy, request, grant.session_id())) {
+    return admission.Reject(fault->stage, fault->rule, "sealed_contact", fault->message);
+  }
   if (absl::Status stored = node.store->BeginSession(row); !stored.ok()) {
     spdlog::error("store: {}", std::string(stored.message()));
+    // The session never was, so nobody left anything with it.
+    EraseContact(grant.session_id(), node.contacts, node.store).IgnoreError();
     return admission.Reject("store", "store_write", "",
                             "the session could not be written to the store of results, so it "
                             "cannot be run; try later, or tell the operator",

@@ -109,14 +109,15 @@ absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& dest
   return pulled;
 }
 
-absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& destination,
-                                       const std::string& terms) {
+absl::StatusOr<std::optional<int64_t>> SelectProgress(Database* database,
+                                                      const std::string& destination,
+                                                      const std::string& terms) {
   auto statement = database->Prepare(
       "SELECT settled_change FROM destinations WHERE destination = ? AND terms = ?");
   if (!statement.ok()) return statement.status();
   const auto found = statement->Bind(0, destination).Bind(1, terms).Step();
   if (!found.ok()) return found.status();
-  return *found ? statement->Int(0) : 0;
+  return *found ? std::optional(statement->Int(0)) : std::nullopt;
 }
 
 absl::Status SaveProgress(Database* database, const std::string& destination,
@@ -135,8 +136,9 @@ absl::Status SettleRows(Database* database, const std::string& destination,
   auto known = database->Prepare("SELECT 1 FROM records WHERE record_id = ?");
   if (!known.ok()) return known.status();
   auto insert = database->Prepare(
-      "INSERT INTO deliveries (destination, record_id, kind, version, at_unix_ns, reason) "
-      "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+      "INSERT INTO deliveries (destination, record_id, kind, version, at_unix_ns, reason, "
+      "settled_ns) VALUES (?, ?, ?, ?, ?, ?, (SELECT now_ns FROM lifecycle)) ON CONFLICT DO "
+      "NOTHING");
   if (!insert.ok()) return insert.status();
   int64_t counts[4] = {};  // Records, tombstones; refused likewise.
   int64_t updates = 0;
@@ -229,6 +231,23 @@ absl::StatusOr<std::vector<DeliveryCounts>> SelectDeliveryCounts(Database* datab
                       .tombstones = statement->Int(2),
                       .dead = statement->Int(3),
                       .behind = statement->Int(4)});
+  }
+}
+
+absl::StatusOr<std::vector<Backlog>> SelectBacklogs(Database* database) {
+  auto statement = database->Prepare(
+      "SELECT destination, (SELECT last_change FROM lifecycle) - settled_change, "
+      "(SELECT count(*) FROM deliveries v WHERE v.version < 0 AND v.destination = d.destination) "
+      "FROM destinations d");
+  if (!statement.ok()) return statement.status();
+  std::vector<Backlog> backlogs;
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return backlogs;
+    backlogs.push_back({.destination = statement->Text(0),
+                        .behind = statement->Int(1),
+                        .dead = statement->Int(2)});
   }
 }
 

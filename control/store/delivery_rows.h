@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& dest
                                      int64_t after_change, uint32_t limit, bool follow_states,
                                      const std::function<bool(const StoredRecord&)>& may_go);
 
-absl::StatusOr<int64_t> SelectProgress(Database* database, const std::string& destination,
-                                       const std::string& terms);
+// nullopt: it has never come with these terms.
+absl::StatusOr<std::optional<int64_t>> SelectProgress(Database* database,
+                                                      const std::string& destination,
+                                                      const std::string& terms);
 // `terms`: what decides which records may go there; with other terms all are looked at again.
 // Does nothing if it is no longer at `from`: something was reopened meanwhile.
 absl::Status SaveProgress(Database* database, const std::string& destination,
@@ -36,6 +39,7 @@ absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destin
                                    const std::string& audit_detail, const Moment& moment);
 
 absl::StatusOr<std::vector<DeliveryCounts>> SelectDeliveryCounts(Database* database);
+absl::StatusOr<std::vector<Backlog>> SelectBacklogs(Database* database);
 absl::StatusOr<std::vector<DeadLetter>> SelectDeadLetters(Database* database, uint32_t limit);
 
 }  // namespace weir::control

@@ -15,7 +15,10 @@ using record::v1::ReleaseState;
 constexpr int64_t kTermDayNs = int64_t{86'400} * 1'000'000'000;
 
 constexpr char kStanding[] =
-    "record_id, state, release_due_ns, anonymise_due_ns, erased, session_id, release_class";
+    "record_id, state, release_due_ns, anonymise_due_ns, erased, session_id, release_class, "
+    "delete_due_ns";
+// What follows those in a query.
+constexpr int kAfterStanding = 8;
 
 RecordStanding ReadStanding(const Statement& row) {
   return {.record_id = row.Text(0),
@@ -24,7 +27,8 @@ RecordStanding ReadStanding(const Statement& row) {
           .anonymise_due_ns = row.Int(3),
           .erased = row.Int(4) != 0,
           .session_id = row.Text(5),
-          .release_class = static_cast<record::v1::ReleaseClass>(row.Int(6))};
+          .release_class = static_cast<record::v1::ReleaseClass>(row.Int(6)),
+          .delete_due_ns = row.Int(7)};
 }
 
 absl::StatusOr<std::vector<RecordStanding>> SelectStandings(Statement* statement) {
@@ -74,7 +78,10 @@ absl::Status Enter(Database* database, RecordStanding* standing, ReleaseState st
   if (!change.ok()) return change.status();
   auto statement = database->Prepare(
       "UPDATE records SET state = ?1, change = ?2, release_due_ns = "
-      "CASE WHEN ?1 = 2 THEN release_due_ns END WHERE record_id = ?3");
+      "CASE WHEN ?1 = 2 THEN release_due_ns END, delete_due_ns = "
+      "CASE WHEN ?1 = 3 AND keep_days > 0 "
+      "THEN (SELECT now_ns FROM lifecycle) + keep_days * 86400000000000 ELSE delete_due_ns END "
+      "WHERE record_id = ?3");
   if (!statement.ok()) return statement.status();
   absl::Status status =
       statement->Bind(0, int64_t{state}).Bind(1, *change).Bind(2, standing->record_id).Run();
@@ -199,24 +206,29 @@ absl::Status CollectRecord(Database* database, const ApprovedRecord& approved,
   const bool is_public = record.release_class() == record::v1::PUBLIC;
   const bool embargoed = is_public && terms.embargo_days != 0;
   const bool has_address = !record.client().value().empty();
-  RecordStanding standing{.record_id = record.record_id(),
-                          .state = record::v1::COLLECTED,
-                          .release_due_ns = embargoed ? *now + terms.embargo_days * kTermDayNs : 0,
-                          .anonymise_due_ns = terms.anonymise_days != 0 && has_address
-                                                  ? *now + terms.anonymise_days * kTermDayNs
-                                                  : 0,
-                          .session_id = record.session_id(),
-                          .release_class = record.release_class()};
+  RecordStanding standing{
+      .record_id = record.record_id(),
+      .state = record::v1::COLLECTED,
+      .release_due_ns = embargoed ? *now + terms.embargo_days * kTermDayNs : 0,
+      .anonymise_due_ns =
+          terms.anonymise_days != 0 && has_address ? *now + terms.anonymise_days * kTermDayNs : 0,
+      .session_id = record.session_id(),
+      .release_class = record.release_class(),
+      .delete_due_ns =
+          terms.keep_days != 0 && !is_public ? *now + terms.keep_days * kTermDayNs : 0};
   const auto change = NextChange(database);
   if (!change.ok()) return change.status();
   auto statement = database->Prepare(
       "UPDATE records SET state = 1, change = ?, release_due_ns = nullif(?, 0), "
-      "anonymise_due_ns = nullif(?, 0) WHERE record_id = ?");
+      "anonymise_due_ns = nullif(?, 0), keep_days = ?, delete_due_ns = nullif(?, 0) "
+      "WHERE record_id = ?");
   if (!statement.ok()) return statement.status();
   absl::Status status = statement->Bind(0, *change)
                             .Bind(1, standing.release_due_ns)
                             .Bind(2, standing.anonymise_due_ns)
-                            .Bind(3, standing.record_id)
+                            .Bind(3, int64_t{terms.keep_days})
+                            .Bind(4, standing.delete_due_ns)
+                            .Bind(5, standing.record_id)
                             .Run();
   if (!status.ok() || !is_public) return status;
   if (embargoed) {
@@ -251,6 +263,9 @@ absl::StatusOr<int> RunDeadlineRows(Database* database, const Moment& moment, in
 
 absl::StatusOr<RecordChange> ReleaseRows(Database* database, const std::string& id,
                                          const std::string& why, const Moment& moment) {
+  if (const auto now = AdvanceReleaseClock(database, moment.clocks); !now.ok()) {
+    return now.status();  // What is kept for a time is kept from now.
+  }
   auto found = FindStandings(database, id);
   if (!found.ok()) return found.status();
   RecordChange change;
@@ -307,7 +322,29 @@ absl::StatusOr<std::vector<StoredRecord>> SelectRecords(Database* database, uint
     if (!*row) return result;
     StoredRecord& stored = result.emplace_back();
     stored.standing = ReadStanding(*statement);
-    if (!stored.record.ParseFromString(statement->Text(7))) return DamagedRow("record");
+    if (!stored.record.ParseFromString(statement->Text(kAfterStanding)))
+      return DamagedRow("record");
+  }
+}
+
+absl::Status VisitReleasedRows(Database* database, int64_t since_unix_ns, int64_t until_unix_ns,
+                               const std::string& experiment,
+                               const std::function<void(const StoredRecord&)>& visit) {
+  auto statement = database->Prepare(
+      absl::StrCat("SELECT ", kStanding,
+                   ", record FROM records WHERE state IN (3, 4) AND negotiated_unix_ns >= ?1 "
+                   "AND negotiated_unix_ns < ?2 AND (?3 = '' OR experiment = ?3) "
+                   "ORDER BY record_id"));
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, since_unix_ns).Bind(1, until_unix_ns).Bind(2, experiment);
+  while (true) {
+    const auto row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    StoredRecord stored{.record = {}, .standing = ReadStanding(*statement)};
+    if (!stored.record.ParseFromString(statement->Text(kAfterStanding)))
+      return DamagedRow("record");
+    visit(stored);
   }
 }
 
@@ -320,7 +357,8 @@ absl::StatusOr<StoredRecord> SelectRecord(Database* database, const std::string&
   if (!*row) return absl::NotFoundError(absl::StrCat("no record ", record_id));
   StoredRecord stored{.record = {}, .standing = ReadStanding(*statement)};
   // A concatenation of serialised messages is their merge.
-  if (!stored.record.ParseFromString(statement->Text(7) + statement->Text(8))) {
+  if (!stored.record.ParseFromString(statement->Text(kAfterStanding) +
+                                     statement->Text(kAfterStanding + 1))) {
     return DamagedRow(absl::StrCat("record ", record_id));
   }
   return stored;

@@ -4,6 +4,7 @@
 #define WEIR_CONTROL_STORE_LIFECYCLE_ROWS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ absl::StatusOr<RecordChange> AnonymiseRows(Database* database, const std::string
 // Newest first.
 absl::StatusOr<std::vector<StoredRecord>> SelectRecords(Database* database, uint32_t limit,
                                                         const std::string& before_id);
+// Of released and anonymised records, oldest first.
+absl::Status VisitReleasedRows(Database* database, int64_t since_unix_ns, int64_t until_unix_ns,
+                               const std::string& experiment,
+                               const std::function<void(const StoredRecord&)>& visit);
 // With its intervals.
 absl::StatusOr<StoredRecord> SelectRecord(Database* database, const std::string& record_id);
 

@@ -178,6 +178,12 @@ CREATE TABLE deliveries (                 -- What is settled; delivery never del
   PRIMARY KEY (destination, record_id, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_dead ON deliveries (at_unix_ns) WHERE version < 0;
+)sql",
+                                                             R"sql(
+ALTER TABLE records ADD COLUMN keep_days INTEGER NOT NULL DEFAULT 0;  -- 0: for good.
+ALTER TABLE records ADD COLUMN delete_due_ns INTEGER;
+ALTER TABLE deliveries ADD COLUMN settled_ns INTEGER NOT NULL DEFAULT 0;  -- The release clock's.
+CREATE INDEX records_delete_due ON records (delete_due_ns) WHERE delete_due_ns IS NOT NULL;
 )sql"};
 
 // What SQL alone cannot do for a version, after its script.

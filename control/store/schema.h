@@ -10,7 +10,7 @@
 namespace weir::control {
 
 inline constexpr int64_t kStoreApplicationId = 0x57454952;  // "WEIR"
-inline constexpr int64_t kStoreVersion = 6;
+inline constexpr int64_t kStoreVersion = 7;
 
 // FailedPrecondition: the database belongs to another program or a newer Weir. Writes nothing.
 absl::Status CheckOwner(const std::string& path, Database* database);

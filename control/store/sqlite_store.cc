@@ -22,6 +22,7 @@
 #include "control/store/flow_rows.h"
 #include "control/store/lifecycle_rows.h"
 #include "control/store/rejection_tally.h"
+#include "control/store/retention_rows.h"
 #include "control/store/rows.h"
 #include "control/store/schema.h"
 #include "control/store/store.h"
@@ -75,13 +76,17 @@ class FileLock {
 class SqliteStore final : public Store {
  public:
   SqliteStore(const StoreOptions& options, FileLock lock, Database writing, Database reading,
-              int64_t records)
+              int64_t records, int64_t audited)
       : options_(options),
         lock_(std::move(lock)),
         reading_(std::move(reading)),
         writing_(std::move(writing)),
         records_(records),
-        writer_(&writing_, [this] { Measure(); }) {}
+        told_audit_id_(audited),
+        writer_(&writing_, [this] {
+          Measure();
+          TellAudited();
+        }) {}
 
   absl::Status BeginSession(const SessionRow& row) override {
     return writer_.Run({.apply =
@@ -157,6 +162,30 @@ class SqliteStore final : public Store {
     }
   }
 
+  absl::StatusOr<RetentionRun> RunRetention(const RetentionTerms& terms) override {
+    constexpr int kBatch = 100;
+    auto database = OpenReader();
+    if (!database.ok()) return database.status();
+    RetentionRun run;
+    while (true) {
+      const auto ids = SelectDeletable(&*database, terms, kBatch);
+      if (!ids.ok()) return ids.status();
+      if (ids->empty()) break;
+      const auto deleted = Change<int64_t>(
+          [&](Database* db, const Moment& now) { return DeleteRecords(db, *ids, terms, now); },
+          nullptr);
+      if (!deleted.ok()) return deleted.status();
+      if (*deleted == 0) break;  // They changed meanwhile: the next run sees how.
+      records_.fetch_sub(*deleted, std::memory_order_relaxed);
+      run.deleted += *deleted;
+    }
+    if (run.deleted != 0) Reclaim();
+    const auto due = CountDue(&*database);
+    if (!due.ok()) return due.status();
+    run.held = *due;
+    return run;
+  }
+
   absl::StatusOr<RecordChange> ReleaseRecord(const std::string& id,
                                              const std::string& why) override {
     return Change<RecordChange>(
@@ -199,12 +228,8 @@ class SqliteStore final : public Store {
   }
 
   absl::StatusOr<AuditVerdict> VerifyAudit(const AuditHead& anchor) override {
-    // A connection of its own: a long log must not keep other readers waiting.
-    auto database = Database::Open(options_.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+    auto database = OpenReader();
     if (!database.ok()) return database.status();
-    if (absl::Status status = database->Execute("PRAGMA query_only=ON"); !status.ok()) {
-      return status;
-    }
     return control::VerifyAudit(&*database, anchor.id == 0 ? std::nullopt : std::optional(anchor));
   }
 
@@ -230,6 +255,14 @@ class SqliteStore final : public Store {
     return SelectRecords(&reading_, Bounded(limit), before_id);
   }
 
+  absl::Status VisitReleased(int64_t since_unix_ns, int64_t until_unix_ns,
+                             const std::string& experiment,
+                             const std::function<void(const StoredRecord&)>& visit) override {
+    auto database = OpenReader();
+    if (!database.ok()) return database.status();
+    return VisitReleasedRows(&*database, since_unix_ns, until_unix_ns, experiment, visit);
+  }
+
   absl::StatusOr<StoredRecord> FindRecord(const std::string& record_id) override {
     const std::lock_guard lock(read_mutex_);
     return SelectRecord(&reading_, record_id);
@@ -238,18 +271,20 @@ class SqliteStore final : public Store {
   absl::StatusOr<Pulled> PullDeliveries(
       const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
       const std::function<bool(const StoredRecord&)>& may_go) override {
-    absl::StatusOr<int64_t> settled = int64_t{0};
+    absl::StatusOr<std::optional<int64_t>> settled = std::nullopt;
     absl::StatusOr<Pulled> pulled = Pulled{};
     {
       const std::lock_guard lock(read_mutex_);
       settled = SelectProgress(&reading_, destination, terms);
       if (!settled.ok()) return settled.status();
-      pulled = SelectPending(&reading_, destination, *settled, limit, follow_states, may_go);
+      pulled =
+          SelectPending(&reading_, destination, settled->value_or(0), limit, follow_states, may_go);
     }
-    // Only what need not be looked at again: if it is lost, it is looked at again.
+    // What need not be looked at again, and that the destination came: if it is lost, all is looked
+    // at again.
     if (pulled.ok() && pulled->settled_change != *settled) {
       writer_.Post(
-          {.apply = [destination, terms, from = *settled, to = pulled->settled_change](
+          {.apply = [destination, terms, from = settled->value_or(0), to = pulled->settled_change](
                         Database* db) { return SaveProgress(db, destination, terms, from, to); }});
     }
     return pulled;
@@ -285,6 +320,18 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() override {
     const std::lock_guard lock(read_mutex_);
     return SelectDeliveryCounts(&reading_);
+  }
+
+  absl::StatusOr<std::vector<Backlog>> ListBacklogs() override {
+    const std::lock_guard lock(read_mutex_);
+    return SelectBacklogs(&reading_);
+  }
+
+  absl::Status ForgetDestination(const std::string& destination) override {
+    return writer_.Run(
+        {.apply =
+             [&, now = Now()](Database* db) { return ForgetDestinationRows(db, destination, now); },
+         .on_failure = BatchWriter::OnFailure::kFail});
   }
 
   absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(uint32_t limit) override {
@@ -336,9 +383,50 @@ class SqliteStore final : public Store {
                 std::memory_order_relaxed);
   }
 
+  // On the writer's thread: whoever counts audit rows counts what is committed, and each once.
+  void TellAudited() {
+    if (!options_.audited) return;
+    auto rows = writing_.Prepare(
+        "SELECT event, sum(count), max(id) FROM audit WHERE id > ? GROUP BY event");
+    if (!rows.ok()) return;
+    rows->Bind(0, told_audit_id_);
+    int64_t last = told_audit_id_;
+    while (true) {
+      const auto found = rows->Step();
+      if (!found.ok() || !*found) break;
+      options_.audited(rows->Text(0), rows->Int(1));
+      last = std::max(last, rows->Int(2));
+    }
+    told_audit_id_ = last;
+  }
+
  private:
+  // Gives the pages of what was deleted back to the file system, and overwrites them in the log.
+  void Reclaim() {
+    const auto apply = [](Database* db) { return db->Execute("PRAGMA incremental_vacuum"); };
+    absl::Status status =
+        writer_.Run({.apply = apply,
+                     .committed =
+                         [this] {
+                           writing_.Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError();
+                           Measure();
+                         },
+                     .on_failure = BatchWriter::OnFailure::kFail});
+    if (!status.ok()) spdlog::warn("store: {}", std::string(status.message()));
+  }
+
   Moment Now() const {
     return {.clocks = options_.clocks(), .audit_unix_ns = absl::GetCurrentTimeNanos()};
+  }
+
+  // A connection of its own: what reads much must not keep other readers waiting.
+  absl::StatusOr<Database> OpenReader() const {
+    auto database = Database::Open(options_.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+    if (!database.ok()) return database.status();
+    if (absl::Status status = database->Execute("PRAGMA query_only=ON"); !status.ok()) {
+      return status;
+    }
+    return database;
   }
 
   // One durable change, with what it found.
@@ -370,12 +458,14 @@ class SqliteStore final : public Store {
 
   std::atomic<int64_t> records_;
   std::atomic<uint64_t> size_{0};
+  int64_t told_audit_id_ = 0;  // The writer's.
 
   BatchWriter writer_;  // Last: it stops before what its operations use goes.
 };
 
 absl::Status Configure(Database* database) {
   return database->Execute(
+      "PRAGMA auto_vacuum=INCREMENTAL;"  // Of a new file; an older one reuses what retention frees.
       "PRAGMA journal_mode=WAL;"
       "PRAGMA synchronous=FULL;"
       "PRAGMA foreign_keys=ON;"
@@ -420,6 +510,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
   }
   const auto records = writing->QueryInt("SELECT count(*) FROM records");
   if (!records.ok()) return explain(records.status());
+  const auto audited = writing->QueryInt("SELECT coalesce(max(id), 0) FROM audit");
+  if (!audited.ok()) return explain(audited.status());
 
   auto reading = Database::Open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
   if (!reading.ok()) return explain(reading.status());
@@ -428,7 +520,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
     return explain(status);
   }
   auto store = std::make_unique<SqliteStore>(options, std::move(lock), *std::move(writing),
-                                             *std::move(reading), *records);
+                                             *std::move(reading), *records, *audited);
   // What an earlier process counted is final. Measures too.
   if (absl::Status status = store->SealAll(); !status.ok()) return explain(status);
   return std::unique_ptr<Store>(std::move(store));

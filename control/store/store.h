@@ -23,6 +23,8 @@ struct StoreOptions {
   std::string path;                        // Its directory must exist.
   uint64_t max_bytes = uint64_t{1} << 30;  // High-water mark of database and log together.
   std::function<ClockReading()> clocks = ReadClocks;
+  // Told of audit rows once they are committed, by event; on the writer's thread. May be null.
+  std::function<void(const std::string& event, int64_t count)> audited = nullptr;
 };
 
 // What one quota has seen; the key is a hash of what it counts.
@@ -117,6 +119,7 @@ struct RecordStanding {
   bool erased = false;  // The client's address was taken out of it.
   std::string session_id = {};
   record::v1::ReleaseClass release_class = record::v1::OPERATOR_ONLY;
+  int64_t delete_due_ns = 0;  // Then it goes as soon as it may.
 };
 
 struct StoredRecord {
@@ -127,6 +130,27 @@ struct StoredRecord {
 struct RecordChange {
   std::vector<RecordStanding> changed = {};
   std::vector<RecordStanding> unchanged = {};  // Were so before.
+};
+
+// Who must have a record before retention takes it.
+struct RetentionTerms {
+  // Each of them is waited for until a destination has come for it.
+  std::vector<std::string> public_recipients = {};    // May have records that are released.
+  std::vector<std::string> operator_recipients = {};  // May have those of class operator_only.
+  // What a destination has settled under another one it has not settled: end of its terms.
+  std::string policy_digest = {};
+};
+
+struct RetentionRun {
+  int64_t deleted = 0;
+  int64_t held = 0;  // Due, and not everybody has them yet.
+};
+
+// How far a destination is, without what it has.
+struct Backlog {
+  std::string destination = {};
+  int64_t behind = 0;
+  int64_t dead = 0;
 };
 
 // What a destination has settled, one way or the other.
@@ -251,6 +275,10 @@ class Store {
   virtual absl::StatusOr<RecordChange> AnonymiseRecord(const std::string& id,
                                                        const std::string& why) = 0;
 
+  // Deletes what is due by the release clock and settled with everybody it must go to, each with an
+  // audit row; frees the space. Durable.
+  virtual absl::StatusOr<RetentionRun> RunRetention(const RetentionTerms& terms) = 0;
+
   // Of today, and what forbids tests still to come.
   virtual absl::StatusOr<std::vector<UseRow>> LoadUse() = 0;
   // Those that have not expired.
@@ -277,6 +305,11 @@ class Store {
   virtual absl::StatusOr<std::vector<FinishedSession>> ListFinished(uint32_t limit) = 0;
   virtual absl::StatusOr<std::vector<StoredRecord>> ListRecords(uint32_t limit,
                                                                 const std::string& before_id) = 0;
+  // Every record the public may have that was negotiated from `since` to before `until`, without
+  // its intervals, oldest first. Others read and write meanwhile. Empty `experiment`: of all.
+  virtual absl::Status VisitReleased(int64_t since_unix_ns, int64_t until_unix_ns,
+                                     const std::string& experiment,
+                                     const std::function<void(const StoredRecord&)>& visit) = 0;
   virtual absl::StatusOr<StoredRecord> FindRecord(const std::string& record_id) = 0;
   absl::StatusOr<record::v1::Record> GetRecord(const std::string& record_id) {
     auto found = FindRecord(record_id);
@@ -284,9 +317,10 @@ class Store {
     return std::move(found->record);
   }
 
-  // The oldest changes the destination has not settled. `terms` names all that decides which may
-  // go there; `may_go` is what it decides. Tombstones go to whoever has the record as it was;
-  // with `follow_states` a record it has goes again when its release state changed since.
+  // The oldest changes the destination has not settled. `terms`, which begins with the recipient
+  // and ends with the policy's digest, names all that decides which may go there; `may_go` is what
+  // it decides. Tombstones go to whoever has the record as it was; with `follow_states` a record it
+  // has goes again when its release state changed since.
   virtual absl::StatusOr<Pulled> PullDeliveries(
       const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
       const std::function<bool(const StoredRecord&)>& may_go) = 0;
@@ -302,6 +336,9 @@ class Store {
                                                    Reopening why,
                                                    const std::string& audit_detail) = 0;
   virtual absl::StatusOr<std::vector<DeliveryCounts>> CountDeliveries() = 0;
+  virtual absl::StatusOr<std::vector<Backlog>> ListBacklogs() = 0;
+  // Durable, with an audit row. NotFound.
+  virtual absl::Status ForgetDestination(const std::string& destination) = 0;
   virtual absl::StatusOr<std::vector<DeadLetter>> ListDeadLetters(uint32_t limit) = 0;
   // Id 0: the log is empty.
   virtual absl::StatusOr<AuditHead> CurrentAuditHead() = 0;

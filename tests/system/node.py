@@ -69,6 +69,7 @@ class Node:
     budget_bps: int = 0  # 0: the link's rate.
     api_tls: str = ""  # Fields of the configuration's section `api`; none: plaintext.
     client_tls: str = ""  # Of its section `client`.
+    more_config: str = ""  # Further fields of it.
     wrapper: Callable[[str], list] = lambda program: []  # What a daemon is started by.
     dataplane: Process | None = None
     control: Process | None = None
@@ -122,7 +123,7 @@ class Node:
             f'operator: "Weir tests"\ncontact: "tests@example.org"\nnode: "{self.name}"\n'
             f'policy_file: "{self.policy}"\nstore: "{self.store}"\n'
             f'dataplane_socket: "{self.dataplane_socket}"\nadmin_socket: "{self.admin}"\n'
-            f'api {{ listen: "{self.address}" {self.api_tls} }}\nclient {{ {self.client_tls} }}\n{budget}'
+            f'api {{ listen: "{self.address}" {self.api_tls} }}\nclient {{ {self.client_tls} }}\n{budget}{self.more_config}'
         )
         return path
 

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "control/cli/html/page.h"
 #include "control/cli/json.h"
 #include "control/cli/rfc2544/html_report.h"
 #include "control/cli/rfc2544/procedure.h"
@@ -215,10 +216,7 @@ class Rfc2544Run {
     for (const Rfc2544FrameResult& result : procedure_->Results()) *report_.add_results() = result;
     if (absl::Status status = SaveState(state_, report_); !status.ok()) return status;
     if (options_.html.empty()) return absl::OkStatus();
-    std::ofstream page(options_.html, std::ios::trunc);
-    page << RenderHtml(report_) << std::flush;
-    return page ? absl::OkStatus()
-                : absl::InternalError(absl::StrCat("--html: cannot write ", options_.html));
+    return WritePage("--html", options_.html, RenderHtml(report_));
   }
 
   ExitCode RunTrials() {

@@ -179,7 +179,7 @@ TEST_F(LifecycleTest, DeadlinesThatPassedWhileNobodyRanAreMetAtStart) {
              .synchronised = true};
   Open();
   {
-    const ReleaseKeeper keeper(store_.get(), std::chrono::hours(1));
+    const ReleaseKeeper keeper(store_.get(), {.interval = std::chrono::hours(1)});
     while (State("s119") != record::v1::RELEASED) std::this_thread::yield();
   }
   EXPECT_EQ(*store_->RunDeadlines(), 0);

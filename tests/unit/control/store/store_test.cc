@@ -113,7 +113,7 @@ TEST_F(StoreTest, CreatesAPrivateIdentifiableFile) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
   EXPECT_EQ(Query(path_, "PRAGMA application_id"), std::to_string(0x57454952));
-  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "6");
+  EXPECT_EQ(Query(path_, "PRAGMA user_version"), "7");
   EXPECT_EQ(Query(path_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(store->RecordCount(), 0u);
   EXPECT_GT(store->SizeBytes(), 0u);

@@ -1,12 +1,12 @@
 // Plots as inline SVG: classes of the page's style, no colours of their own, no scripts.
-#ifndef WEIR_CONTROL_CLI_RFC2544_SVG_PLOT_H_
-#define WEIR_CONTROL_CLI_RFC2544_SVG_PLOT_H_
+#ifndef WEIR_CONTROL_CLI_HTML_SVG_PLOT_H_
+#define WEIR_CONTROL_CLI_HTML_SVG_PLOT_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-namespace weir::cli::rfc2544 {
+namespace weir::cli {
 
 struct PlotPoint {
   double x = 0;  // Category index, or a value, as the plot says.
@@ -23,8 +23,11 @@ struct PlotSeries {
 
 struct Plot {
   std::string title, x_label, y_label;
-  std::vector<std::string> categories;  // Names of x 0, 1, ...; empty: x is a share, 0 to 1.
-  bool logarithmic = false;             // The y axis; points at or below 0 are left out.
+  // Names of x 0, 1, ...; empty: x is a share, 0 to 1. Where they have no room beside each other,
+  // each is written aslant, or, if they are an ordered scale, some are left out.
+  std::vector<std::string> categories;
+  bool ordered = false;
+  bool logarithmic = false;  // The y axis; points at or below 0 are left out.
   std::string (*format_y)(double) = nullptr;
   std::vector<PlotSeries> series;
 };
@@ -32,8 +35,6 @@ struct Plot {
 // A <figure>; empty if no series has a point.
 std::string RenderPlot(const Plot& plot);
 
-std::string EscapeHtml(const std::string& text);
+}  // namespace weir::cli
 
-}  // namespace weir::cli::rfc2544
-
-#endif  // WEIR_CONTROL_CLI_RFC2544_SVG_PLOT_H_
+#endif  // WEIR_CONTROL_CLI_HTML_SVG_PLOT_H_

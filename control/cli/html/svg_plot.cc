@@ -1,4 +1,4 @@
-#include "control/cli/rfc2544/svg_plot.h"
+#include "control/cli/html/svg_plot.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "control/cli/html/page.h"
 
-namespace weir::cli::rfc2544 {
+namespace weir::cli {
 namespace {
 
 constexpr double kWidth = 760, kHeight = 320;
@@ -17,6 +17,8 @@ constexpr double kLegendRow = 18;
 constexpr size_t kLegendColumns = 4;
 constexpr size_t kColours = 8;
 constexpr size_t kMostTicks = 6;
+constexpr double kGlyph = 6.6;  // Width of a digit of the labels.
+constexpr double kSlant = 40;   // Degrees.
 
 // From 0 to above the highest in round steps.
 std::vector<double> LinearTicks(double highest) {
@@ -60,14 +62,23 @@ class Drawing {
     ticks_ = plot.logarithmic ? DecadeTicks(lowest, highest) : LinearTicks(highest);
     const size_t legend_rows = (plot.series.size() + kLegendColumns - 1) / kLegendColumns;
     top_ = kTop + kLegendRow * static_cast<double>(legend_rows);
+    size_t longest = 0;
+    for (const std::string& name : plot.categories) longest = std::max(longest, name.size());
+    label_width_ = kGlyph * static_cast<double>(longest);
+    const double slot = (kWidth - kLeft - kRight) / static_cast<double>(plot.categories.size());
+    aslant_ = !plot.ordered && label_width_ + kGlyph > slot;
+    if (plot.ordered) every_ = static_cast<size_t>(std::ceil((label_width_ + kGlyph) / slot));
+    // Slanted labels reach below.
+    extra_ = aslant_ ? label_width_ * std::sin(kSlant * M_PI / 180) : 0;
   }
 
   std::string Render() {
     if (!any_) return "";
-    absl::StrAppend(&svg_, "<figure><figcaption>", EscapeHtml(plot_.title), "</figcaption>\n",
-                    absl::StrFormat("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                                    "aria-label=\"%s\">\n",
-                                    kWidth, kHeight + top_ - kTop, EscapeHtml(plot_.title)));
+    absl::StrAppend(
+        &svg_, "<figure><figcaption>", EscapeHtml(plot_.title), "</figcaption>\n",
+        absl::StrFormat("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                        "aria-label=\"%s\">\n",
+                        kWidth, kHeight + top_ - kTop + extra_, EscapeHtml(plot_.title)));
     Axes();
     for (size_t i = 0; i < plot_.series.size(); ++i) Series(i);
     Legend();
@@ -98,6 +109,12 @@ class Drawing {
                                anchor, EscapeHtml(text)));
   }
 
+  void Slanted(double x, double y, const std::string& text) {
+    absl::StrAppend(&svg_, absl::StrFormat("<text transform=\"translate(%.1f %.1f) rotate(-%.0f)\" "
+                                           "text-anchor=\"end\">%s</text>\n",
+                                           x, y, kSlant, EscapeHtml(text)));
+  }
+
   void Axes() {
     for (const double tick : ticks_) {
       absl::StrAppend(&svg_, absl::StrFormat("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" "
@@ -111,9 +128,15 @@ class Drawing {
       }
     }
     for (size_t i = 0; i < plot_.categories.size(); ++i) {
-      Text(X(static_cast<double>(i)), bottom() + 18, "middle", plot_.categories[i]);
+      if (i % every_ != 0) continue;
+      const double x = X(static_cast<double>(i));
+      if (aslant_) {
+        Slanted(x + 4, bottom() + 14, plot_.categories[i]);
+      } else {
+        Text(x, bottom() + 18, "middle", plot_.categories[i]);
+      }
     }
-    Text((kLeft + kWidth - kRight) / 2, bottom() + 40, "middle", plot_.x_label);
+    Text((kLeft + kWidth - kRight) / 2, bottom() + 40 + extra_, "middle", plot_.x_label);
     Text(4, 14, "start", plot_.y_label);
   }
 
@@ -162,6 +185,9 @@ class Drawing {
   bool any_ = false;
   std::vector<double> ticks_;
   double top_ = kTop;
+  double label_width_ = 0, extra_ = 0;
+  bool aslant_ = false;
+  size_t every_ = 1;  // Of the categories' labels.
   std::string svg_;
 };
 
@@ -169,9 +195,4 @@ class Drawing {
 
 std::string RenderPlot(const Plot& plot) { return Drawing(plot).Render(); }
 
-std::string EscapeHtml(const std::string& text) {
-  return absl::StrReplaceAll(
-      text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
-}
-
-}  // namespace weir::cli::rfc2544
+}  // namespace weir::cli

@@ -1,0 +1,107 @@
+"""What Prometheus sees of a node that measured, published, delivered and forgot."""
+
+import re
+import subprocess
+import urllib.request
+
+from netlab import wait_for
+from node import OK
+from sources import BUILD
+from topology import memif_pair
+
+WEIR_EXPORT = BUILD / "control/export/delivery/weir-export"
+METRICS = "127.0.0.1:9991"
+POLICY = """
+profile: "lab"
+notice: "The address of the client is recorded and published."
+report_min_clients: 1
+admission { name: "all" effect: ALLOW limit { duration_ms: 10000 rate_bps: 1000000000 } }
+export { name: "kept" effect: ALLOW address: "full" release_class: "public" keep_days: 30 }
+recipient { name: "archive" role: "public" purpose: "publication" }
+"""
+
+
+def scrape() -> str:
+    with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=30) as answer:
+        return answer.read().decode()
+
+
+def value(text: str, series: str) -> float | None:
+    """Of the series with exactly these labels, in any order."""
+    name, _, labels = series.partition("{")
+    wanted = set(re.findall(r'(\w+="[^"]*")', labels))
+    for line in text.splitlines():
+        found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+        if found and found[1] == name and set(re.findall(r'(\w+="[^"]*")', found[2] or "")) == wanted:
+            return float(found[3])
+    return None
+
+
+def start_export(lab, server):
+    spool = lab.directory / "spool"
+    spool.mkdir()
+    config = lab.directory / "export.textproto"
+    config.write_text(
+        f'control_socket: "{server.directory / "export.sock"}"\n'
+        'destination { name: "mlab" recipient: "archive" purpose: "publication"\n'
+        f'  spool {{ directory: "{spool}" experiment: "weir" datatype: "weir1" }} }}\n'
+    )
+    return lab.start("export", WEIR_EXPORT, "--config", config)
+
+
+def test_what_a_node_did_is_in_its_metrics_and_in_its_report(lab):
+    policy = lab.directory / "policy.textproto"
+    policy.write_text(POLICY)
+    server, client = memif_pair(lab, policy=policy, more_config=f'metrics {{ listen: "{METRICS}" }}\n')
+    session = client.test(server, "both", duration="1s").json["session_id"]
+    start_export(lab, server)
+    delivered = 'weir_deliveries_total{destination="mlab",kind="record",outcome="delivered"}'
+    wait_for(lambda: value(scrape(), delivered) == 2, "both records to be delivered")
+    assert server.weir("records", "anonymise", f"{session}-up").code == OK
+    erased = 'weir_deliveries_total{destination="mlab",kind="erasure",outcome="delivered"}'
+    wait_for(lambda: value(scrape(), erased) == 1, "the erasure to be delivered")
+    wait_for(lambda: value(scrape(), 'weir_export_backlog_changes{destination="mlab"}') == 0, "no backlog")
+    assert server.weir("policy", "reload").code == OK
+
+    text = scrape()
+    for series, expected in (
+        ('weir_record_transitions_total{state="released"}', 2),
+        ('weir_record_transitions_total{state="anonymised"}', 1),
+        ('weir_record_transitions_total{state="deleted"}', 0),
+        ('weir_export_dead_letters{destination="mlab"}', 0),
+        ('weir_contacts_total{action="kept"}', 0),
+        ('weir_policy_reloads_total{result="unchanged"}', 1),
+        ("weir_store_records", 2),
+        ("weir_retention_held_records", 0),
+        ('weir_audit_rows_total{event="session_finished"}', 1),
+        ('weir_unusual_activity_total{trigger="load_to_unproven"}', 0),
+    ):
+        assert value(text, series) == expected, f"{series}:\n{text}"
+    assert 0 < value(text, "weir_store_bytes") < value(text, "weir_store_max_bytes")
+
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+    assert checked.returncode == 0 and not checked.stderr, checked.stderr
+    for labels in re.findall(r"\{(.*)\}", text):
+        assert not any(address in labels for node in (server, client) for address in node.ip.values()), labels
+        assert session not in labels
+
+    report = server.weir("report", "--since", "1h", "--by", "time,prefix", "--html", lab.directory / "report.html", "--json").json
+    assert report["records"] == 2 and report["min_clients"] == 1
+    times, prefixes = report["tables"]
+    down = next(group for group in times["groups"] if group["direction"] == "DOWN")
+    assert 18e6 < down["rate_bps"]["p50"] < 21e6 and down["loss_ratio"]["p50"] == 0
+    # The address of one of the two is gone.
+    assert {(group["kind"], group["name"]) for group in prefixes["groups"]} == {("NAMED", "198.18.0.0/24"), ("UNKNOWN", "unknown")}
+    assert "<svg" in (lab.directory / "report.html").read_text()
+    table = server.weir("report", "--since", "1h").stdout
+    assert "2 released records" in table and max(map(len, table.splitlines())) <= 80
+
+
+def test_few_clients_show_no_value(memif):
+    server, client = memif
+    client.test(server, "down", duration="1s")
+    # Class operator_only: nobody's to publish.
+    assert server.weir("report", "--json").json["records"] == 0
+    assert "no tests" in server.weir("report").stdout
+    assert server.weir("report", "--since", "soon").code == 2
+    assert server.weir("report", "--since", "1h", "--until", "2h").code == 2
