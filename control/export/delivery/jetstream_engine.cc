@@ -60,7 +60,7 @@ absl::StatusOr<std::vector<JetStreamEngine::Pending>> JetStreamEngine::Encode(
     if (message.ok() && message->body.size() + kHeaderBytes > most) {
       message = absl::InvalidArgumentError(
           absl::StrCat("has ", message->body.size(), " bytes; the NATS servers' max_payload is ",
-                       most, ": raise it, then retry this dead letter"));
+                       most, ": raise it for records as long as this one"));
     }
     if (!message.ok()) {
       outcome.refused = true;
