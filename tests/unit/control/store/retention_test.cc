@@ -49,7 +49,10 @@ class RetentionTest : public testing::Test {
         *Policy::Parse("p", absl::StrCat("profile: 'lab' admission { name: 'r' effect: ALLOW } "
                                          "export { name: 'x' effect: ALLOW ",
                                          terms, " }")));
-    SessionEnd end{.session_id = id, .state = "exported", .end_reason = "duration"};
+    SessionEnd end;
+    end.session_id = id;
+    end.state = "exported";
+    end.end_reason = "duration";
     for (const bool up : {false, true}) {
       if (up && !both) continue;
       record::v1::Record record;
