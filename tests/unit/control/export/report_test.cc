@@ -67,6 +67,7 @@ class ReportTest : public testing::Test {
                     ->FinishSession({.session_id = id,
                                      .state = "exported",
                                      .end_reason = "duration",
+                                     .detail = "",
                                      .records = {*approved}})
                     .ok());
   }
