@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "control/failpoint.h"
 #include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
 #include "control/store/delivery_rows.h"
@@ -109,14 +110,18 @@ class SqliteStore final : public Store {
 
   absl::Status FinishSession(const SessionEnd& end) override {
     auto added = std::make_shared<int64_t>(0);
-    return writer_.Run(
-        {.apply =
-             [end, added, now = Now()](Database* db) {
-               const auto rows = FinishSessionRows(db, end, now);
-               if (rows.ok()) *added = *rows;
-               return rows.status();
-             },
-         .committed = [this, added] { records_.fetch_add(*added, std::memory_order_relaxed); }});
+    return writer_.Run({.apply =
+                            [end, added, now = Now()](Database* db) {
+                              const auto rows = FinishSessionRows(db, end, now);
+                              if (rows.ok()) *added = *rows;
+                              Failpoint("store.recording");
+                              return rows.status();
+                            },
+                        .committed =
+                            [this, added] {
+                              records_.fetch_add(*added, std::memory_order_relaxed);
+                              Failpoint("store.recorded");
+                            }});
   }
 
   void AuditRejection(const measurement::v1::Rejection& rejection,
@@ -287,6 +292,7 @@ class SqliteStore final : public Store {
           {.apply = [destination, terms, from = settled->value_or(0), to = pulled->settled_change](
                         Database* db) { return SaveProgress(db, destination, terms, from, to); }});
     }
+    Failpoint("store.pulled");
     return pulled;
   }
 
@@ -295,8 +301,12 @@ class SqliteStore final : public Store {
                                 const std::string& audit_detail) override {
     return writer_.Run({.apply =
                             [&, now = Now()](Database* db) {
-                              return SettleRows(db, destination, deliveries, audit_detail, now);
+                              absl::Status status =
+                                  SettleRows(db, destination, deliveries, audit_detail, now);
+                              Failpoint("store.settling");
+                              return status;
                             },
+                        .committed = [] { Failpoint("store.settled"); },
                         .on_failure = BatchWriter::OnFailure::kFail});
   }
 

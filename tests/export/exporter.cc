@@ -1,16 +1,21 @@
 #include "tests/export/exporter.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "control/export/export_policy.h"
 
 namespace weir::test {
@@ -25,6 +30,27 @@ constexpr char kPolicy[] = R"(
   recipient { name: "archive" role: "public" purpose: "publication" }
   recipient { name: "team" role: "researcher:later" purpose: "analysis" }
 )";
+
+std::unique_ptr<Process> StartAt(const std::string& program, std::vector<std::string> arguments,
+                                 const std::string& log, const std::string& failpoint) {
+  if (!failpoint.empty()) setenv("WEIR_FAILPOINT", failpoint.c_str(), 1);
+  auto process = std::make_unique<Process>(program, std::move(arguments), log);
+  unsetenv("WEIR_FAILPOINT");
+  return process;
+}
+
+// A port nobody uses at the moment.
+int FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+  close(fd);
+  return ntohs(address.sin_port);
+}
 
 }  // namespace
 
@@ -76,6 +102,30 @@ void ExporterTest::LimitStore(uint64_t more_bytes) {
   store_ = *control::Store::Open({.path = dir_.File("weir.db"), .max_bytes = now + more_bytes});
   service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get());
   Serve();
+}
+
+std::unique_ptr<Process> ExporterTest::StartControl(const std::string& failpoint) {
+  StopServing();
+  service_.reset();
+  admission_.reset();
+  store_.reset();
+  dir_.Write("policy", kPolicy);
+  dir_.Write("control.textproto",
+             absl::StrCat("operator: 'Lab' contact: 'desk' node: 'n' policy_file: '",
+                          dir_.File("policy"), "' store: '", dir_.File("weir.db"),
+                          "' dataplane_socket: '", dir_.File("dataplane.sock"), "' admin_socket: '",
+                          dir_.File("admin.sock"), "' export_socket: '", dir_.File("export.sock"),
+                          "' api { listen: '127.0.0.1:", FreePort(), "' }"));
+  return StartAt("WEIR_CONTROL", {"--config", dir_.File("control.textproto"), "--allow-plaintext"},
+                 dir_.File("export.log"), failpoint);
+}
+
+void ExporterTest::TakeBack() {
+  auto store = control::Store::Open({.path = dir_.File("weir.db")});
+  ASSERT_TRUE(store.ok()) << store.status();
+  store_ = *std::move(store);
+  admission_ = std::make_unique<control::Admission>(control::Admission::Options{}, policy_);
+  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get());
 }
 
 std::string ExporterTest::Keep(int number, const std::string& experiment, double jitter) {
@@ -138,12 +188,8 @@ void ExporterTest::WriteConfig(const std::string& destinations) {
 }
 
 std::unique_ptr<Process> ExporterTest::Start(const std::string& failpoint) {
-  if (!failpoint.empty()) setenv("WEIR_FAILPOINT", failpoint.c_str(), 1);
-  auto process = std::make_unique<Process>(
-      "WEIR_EXPORT", std::vector<std::string>{"--config", dir_.File("export.textproto")},
-      dir_.File("export.log"));
-  unsetenv("WEIR_FAILPOINT");
-  return process;
+  return StartAt("WEIR_EXPORT", {"--config", dir_.File("export.textproto")},
+                 dir_.File("export.log"), failpoint);
 }
 
 delivery::v1::DestinationStatus ExporterTest::Status(const std::string& destination) {

@@ -34,6 +34,11 @@ class ExporterTest : public testing::Test {
   // The store takes so many bytes more before it is full.
   void LimitStore(uint64_t more_bytes);
 
+  // The real weir-control serves the store instead of this process, which cannot look into it
+  // until it takes it back. "" or the name of a failpoint.
+  std::unique_ptr<Process> StartControl(const std::string& failpoint = "");
+  void TakeBack();
+
   // A session with one record of this experiment, "open" (released at once), "later" (embargoed)
   // or "bench" (operator_only); its id is by its number. `jitter`: what its row says.
   std::string Keep(int number, const std::string& experiment = "open", double jitter = 0);

@@ -3,11 +3,15 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <map>
+#include <random>
 #include <sstream>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -121,6 +125,45 @@ TEST_F(SpoolTest, KilledAnywhereItDeliversExactlyOnce) {
   }
   EXPECT_EQ(uploaded_.size(), static_cast<size_t>(kept));
   for (const auto& [path, times] : uploaded_) EXPECT_EQ(times, 1) << path;
+  EXPECT_EQ(Status().dead(), 0u);
+}
+
+// The other side of it: weir-control, with the store, is what dies.
+TEST_F(SpoolTest, WithWeirControlKilledAnywhereItDeliversExactlyOnce) {
+  constexpr size_t kRecords = 2000;
+  KeepMany(0, kRecords, 50);
+  const auto exporter = Start();
+  for (const char* failpoint :
+       {"store.pulled", "store.settling", "store.settled", "store.pulled:2", "store.settling:2"}) {
+    ASSERT_TRUE(DiesOfKill(StartControl(failpoint).get())) << failpoint << ": not hit";
+    Upload();
+  }
+  const unsigned seed = std::random_device()();
+  std::cout << "random kills: seed " << seed << "\n";
+  std::mt19937 random(seed);
+  for (int i = 0; i < 6; ++i) {
+    const auto control = StartControl();
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(std::uniform_int_distribution<>(50, 600)(random)));
+    control->Signal(SIGKILL);
+    control->Wait();
+    Upload();
+  }
+  auto control = StartControl();
+  EXPECT_TRUE(Eventually([&] {
+    Upload();
+    return uploaded_.size() == kRecords;
+  })) << uploaded_.size()
+      << " of " << kRecords << ", seed " << seed;
+  // Whatever it would deliver twice has its time: all is acknowledged before it ends.
+  control->Signal(SIGTERM);
+  control->Wait(60);
+  TakeBack();
+  Serve();
+  ASSERT_TRUE(Delivered(kRecords)) << "seed " << seed;
+  Upload();
+  EXPECT_EQ(uploaded_.size(), kRecords);
+  for (const auto& [path, times] : uploaded_) EXPECT_EQ(times, 1) << path << ", seed " << seed;
   EXPECT_EQ(Status().dead(), 0u);
 }
 

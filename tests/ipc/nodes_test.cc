@@ -300,6 +300,26 @@ TEST_F(NodesTest, ARestartedControlExportsWhatItLeftOnce) {
   EXPECT_EQ(server_.Records().size(), 3u);
 }
 
+// Around the commit of a record, and each point is hit.
+TEST_F(NodesTest, AControlKilledAsItRecordsRecordsOnce) {
+  size_t expected = 0;
+  for (const char* failpoint : {"store.recording", "store.recorded"}) {
+    server_.control.reset();
+    setenv("WEIR_FAILPOINT", failpoint, 1);
+    server_.StartControl();
+    unsetenv("WEIR_FAILPOINT");
+    ASSERT_TRUE(server_.Ready()) << server_.Log();
+    RunTest(client_, TestOf(server_, {DOWN}));
+    const int status = server_.control->Wait(60);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << failpoint << ": not hit";
+    server_.StartControl();
+    ASSERT_TRUE(server_.Ready()) << server_.Log();
+    ++expected;
+    EXPECT_TRUE(Eventually([&] { return server_.Records().size() == expected; })) << failpoint;
+  }
+  EXPECT_EQ(server_.Records().size(), expected);
+}
+
 TEST_F(NodesTest, ADataplaneThatDiesEndsInItsLastSnapshot) {
   Begin({UP}, 20);
   server_.dataplane->Signal(SIGKILL);

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/export/delivery/backoff.h"
-#include "control/export/delivery/failpoint.h"
+#include "control/failpoint.h"
 
 namespace weir::control {
 namespace {

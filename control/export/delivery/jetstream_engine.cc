@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "control/export/delivery/failpoint.h"
 #include "control/export/delivery/jetstream_message.h"
 #include "control/export/delivery/stream_settings.h"
+#include "control/failpoint.h"
 
 namespace weir::control {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "control/export/delivery/failpoint.h"
 #include "control/export/delivery/postgres_schema.h"
+#include "control/failpoint.h"
 
 namespace weir::control {
 namespace {

@@ -15,9 +15,9 @@
 #include "absl/strings/str_split.h"
 #include "control/config/text_proto.h"
 #include "control/export/delivery/durable_file.h"
-#include "control/export/delivery/failpoint.h"
 #include "control/export/delivery/mlab_layout.h"
 #include "control/export/delivery/mlab_row.h"
+#include "control/failpoint.h"
 
 namespace weir::control {
 namespace {

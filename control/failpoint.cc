@@ -1,4 +1,4 @@
-#include "control/export/delivery/failpoint.h"
+#include "control/failpoint.h"
 
 #include <signal.h>
 #include <unistd.h>

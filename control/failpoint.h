@@ -1,6 +1,6 @@
 // Where tests kill the process.
-#ifndef WEIR_CONTROL_EXPORT_DELIVERY_FAILPOINT_H_
-#define WEIR_CONTROL_EXPORT_DELIVERY_FAILPOINT_H_
+#ifndef WEIR_CONTROL_FAILPOINT_H_
+#define WEIR_CONTROL_FAILPOINT_H_
 
 #include <string_view>
 
@@ -12,4 +12,4 @@ void Failpoint(std::string_view name);
 
 }  // namespace weir::control
 
-#endif  // WEIR_CONTROL_EXPORT_DELIVERY_FAILPOINT_H_
+#endif  // WEIR_CONTROL_FAILPOINT_H_
