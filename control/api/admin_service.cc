@@ -206,6 +206,12 @@ grpc::ServerUnaryReactor* AdminService::AnonymiseRecord(grpc::CallbackServerCont
   return Finish(context, records_.Anonymise(*request, reply));
 }
 
+grpc::ServerUnaryReactor* AdminService::RetryDeadLetters(grpc::CallbackServerContext* context,
+                                                         const delivery::v1::RetryRequest* request,
+                                                         delivery::v1::RetryReply* reply) {
+  return Finish(context, exporting_->Retry(*request, reply));
+}
+
 grpc::ServerUnaryReactor* AdminService::GetExportStatus(
     grpc::CallbackServerContext* context, const delivery::v1::GetStatusRequest* request,
     delivery::v1::Status* reply) {

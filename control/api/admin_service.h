@@ -50,6 +50,9 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* AnonymiseRecord(grpc::CallbackServerContext* context,
                                             const measurement::v1::AnonymiseRecordRequest* request,
                                             measurement::v1::ChangeRecordReply* reply) override;
+  grpc::ServerUnaryReactor* RetryDeadLetters(grpc::CallbackServerContext* context,
+                                             const delivery::v1::RetryRequest* request,
+                                             delivery::v1::RetryReply* reply) override;
   grpc::ServerUnaryReactor* GetExportStatus(grpc::CallbackServerContext* context,
                                             const delivery::v1::GetStatusRequest* request,
                                             delivery::v1::Status* reply) override;

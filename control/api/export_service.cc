@@ -168,6 +168,20 @@ grpc::ServerUnaryReactor* ExportService::Refuse(grpc::CallbackServerContext* con
   return Finish(context, Settle(request->destination(), {delivery}));
 }
 
+absl::Status ExportService::Retry(const dv::RetryRequest& request, dv::RetryReply* reply) {
+  std::vector<Delivery> dead;
+  for (const std::string& id : request.record_ids()) dead.push_back({.record_id = id});
+  const auto retried = store_->ReopenDeliveries(request.destination(), dead, Reopening::kRetry,
+                                                request.destination());
+  if (!retried.ok()) return retried.status();
+  if (*retried == 0) {
+    return absl::NotFoundError(absl::StrCat("destination \"", request.destination(),
+                                            "\" has no such dead letter; see weir export dead"));
+  }
+  reply->set_retried(static_cast<uint64_t>(*retried));
+  return absl::OkStatus();
+}
+
 grpc::ServerUnaryReactor* ExportService::Lose(grpc::CallbackServerContext* context,
                                               const dv::LoseRequest* request, dv::LoseReply*) {
   return Finish(context, Reopen(*request));

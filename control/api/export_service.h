@@ -41,6 +41,8 @@ class ExportService final : public delivery::v1::Export::CallbackService {
   // For the admin API as well.
   absl::Status Describe(const delivery::v1::GetStatusRequest& request,
                         delivery::v1::Status* status);
+  // For the admin API.
+  absl::Status Retry(const delivery::v1::RetryRequest& request, delivery::v1::RetryReply* reply);
 
   // A destination that weir-export does not have any more.
   absl::Status Forget(const std::string& destination);

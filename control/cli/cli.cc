@@ -481,6 +481,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
   RecordsOptions records;
   AuditOptions audit;
   ExportOptions exporting;
+  RetryOptions retry;
   RecordOptions record_options;
   uint32_t notices_limit = 0;
   ReportOptions report;
@@ -624,7 +625,8 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
              [&] { return ReloadPolicy(context); });
 
   group = parser.Add(root, "export", "See what was delivered, and to whom",
-                     "Examples:\n  weir export status\n  weir export dead --json");
+                     "Examples:\n  weir export status\n  weir export dead --json\n"
+                     "  weir export retry mlab");
   parser.Add(group, "status", "Show each destination of weir-export and how far it is",
              "BEHIND counts changes of records that it has not been shown yet; 0: it has all it\n"
              "may have.",
@@ -633,6 +635,13 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
                        "These records stay in the store; the reason says what was wrong.",
                        [&] { return ListDeadLetters(context, exporting); });
   command->add_option("--limit", exporting.limit, "At most this many; default 100")->type_name("N");
+  command = parser.Add(group, "retry", "Have dead letters tried again, all or some",
+                       "When what the reason says was mended. Noted in the audit log.\n"
+                       "Exit code 2 if there is no such dead letter.",
+                       [&] { return RetryDeadLetters(context, retry); });
+  command->add_option("DESTINATION", retry.destination, "As `weir export dead` shows it")
+      ->required();
+  command->add_option("ID", retry.record_ids, "Of records; default: all of the destination's");
 
   command = parser.Add(
       group, "forget", "Forget a destination that weir-export does not have any more",

@@ -73,4 +73,16 @@ ExitCode ListDeadLetters(const Context& context, const ExportOptions& options) {
   return Ask(context, options, RenderDead);
 }
 
+ExitCode RetryDeadLetters(const Context& context, const RetryOptions& options) {
+  dv::RetryRequest request;
+  request.set_destination(options.destination);
+  for (const std::string& id : options.record_ids) request.add_record_ids(id);
+  return Query(context, "cannot retry", &AdminStub::RetryDeadLetters, request,
+               [&](const dv::RetryReply& reply) {
+                 return context.json ? JsonLine(reply)
+                                     : absl::StrCat(reply.retried(),
+                                                    " will be tried again by weir-export\n");
+               });
+}
+
 }  // namespace weir::cli

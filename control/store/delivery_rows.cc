@@ -59,6 +59,21 @@ absl::StatusOr<bool> SettleUpdate(Database* database, const std::string& destina
   return true;
 }
 
+absl::StatusOr<std::vector<Delivery>> SelectDeadOf(Database* database,
+                                                   const std::string& destination) {
+  auto statement = database->Prepare(
+      "SELECT DISTINCT record_id FROM deliveries WHERE destination = ? AND version < 0");
+  if (!statement.ok()) return statement.status();
+  statement->Bind(0, destination);
+  std::vector<Delivery> dead;
+  while (true) {
+    const auto found = statement->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return dead;
+    dead.push_back({.record_id = statement->Text(0)});
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
@@ -182,9 +197,17 @@ absl::Status SettleRows(Database* database, const std::string& destination,
 absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destination,
                                    const std::vector<Delivery>& deliveries, Reopening why,
                                    const std::string& audit_detail, const Moment& moment) {
+  const bool retry = why == Reopening::kRetry;
+  std::vector<Delivery> all;
+  if (retry && deliveries.empty()) {
+    auto dead = SelectDeadOf(database, destination);
+    if (!dead.ok()) return dead.status();
+    all = *std::move(dead);
+  }
   auto forget = database->Prepare(
-      "DELETE FROM deliveries WHERE destination = ? AND record_id = ? AND kind = ? AND "
-      "(version < 0) = ?");
+      retry ? "DELETE FROM deliveries WHERE destination = ? AND record_id = ? AND version < 0"
+            : "DELETE FROM deliveries WHERE destination = ? AND record_id = ? AND version >= 0 AND "
+              "kind = ?");
   if (!forget.ok()) return forget.status();
   // Always lower than it was, so that a pull under way does not carry it past this one.
   auto look_again = database->Prepare(
@@ -192,24 +215,21 @@ absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destin
       "(SELECT change FROM records WHERE record_id = ?)) - 1 WHERE destination = ?");
   if (!look_again.ok()) return look_again.status();
   int64_t reopened = 0;
-  for (const Delivery& delivery : deliveries) {
-    absl::Status status = forget->Bind(0, destination)
-                              .Bind(1, delivery.record_id)
-                              .Bind(2, int64_t{delivery.tombstone})
-                              .Bind(3, int64_t{why == Reopening::kRetry})
-                              .Run();
-    if (!status.ok()) return status;
+  for (const Delivery& delivery : all.empty() ? deliveries : all) {
+    forget->Bind(0, destination).Bind(1, delivery.record_id);
+    if (!retry) forget->Bind(2, int64_t{delivery.tombstone});
+    if (absl::Status status = forget->Run(); !status.ok()) return status;
     if (database->Changes() == 0) continue;
-    ++reopened;
-    status = look_again->Bind(0, delivery.record_id).Bind(1, destination).Run();
+    reopened += database->Changes();
+    absl::Status status = look_again->Bind(0, delivery.record_id).Bind(1, destination).Run();
     if (!status.ok()) return status;
   }
   if (reopened == 0) return reopened;
-  absl::Status status = AppendAudit(
-      database, {.at_unix_ns = moment.audit_unix_ns,
-                 .event = why == Reopening::kRetry ? "delivery_retried" : "delivery_lost",
-                 .detail = audit_detail,
-                 .count = reopened});
+  absl::Status status =
+      AppendAudit(database, {.at_unix_ns = moment.audit_unix_ns,
+                             .event = retry ? "delivery_retried" : "delivery_lost",
+                             .detail = audit_detail,
+                             .count = reopened});
   if (!status.ok()) return status;
   return reopened;
 }

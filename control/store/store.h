@@ -329,7 +329,8 @@ class Store {
   virtual absl::Status SettleDeliveries(const std::string& destination,
                                         const std::vector<Delivery>& deliveries,
                                         const std::string& audit_detail) = 0;
-  // Durable, all or nothing, with one audit row. What is not settled that way stays as it is.
+  // Durable, all or nothing, with one audit row. What is not settled that way stays as it is. Of
+  // dead letters only the record id counts, and none at all means all of the destination's.
   // Returns how many will be pulled again.
   virtual absl::StatusOr<int64_t> ReopenDeliveries(const std::string& destination,
                                                    const std::vector<Delivery>& deliveries,

@@ -217,6 +217,27 @@ TEST_F(SpoolTest, WhatCanNeverBeDeliveredIsADeadLetter) {
   EXPECT_EQ(status.dead_letters(0).record_id(), bad);
   EXPECT_EQ(status.dead_letters(0).reason(), "raw.result.jitter_ns: not of type FLOAT");
   EXPECT_TRUE(store_->GetRecord(bad).ok()) << "and is kept";
+  // The operator may have it tried again, which it is from then on, once.
+  delivery::v1::RetryRequest request;
+  request.set_destination("archive");
+  request.add_record_ids("none");
+  delivery::v1::RetryReply reply;
+  EXPECT_TRUE(absl::IsNotFound(service_->Retry(request, &reply)));
+  const std::string first_time = status.dead_letters(0).at();
+  for (const std::string& id : {bad, std::string()}) {
+    request.clear_record_ids();
+    if (!id.empty()) request.add_record_ids(id);
+    ASSERT_TRUE(Eventually([&] { return Status().dead() == 1; }));
+    ASSERT_TRUE(service_->Retry(request, &reply).ok());
+    EXPECT_EQ(reply.retried(), 1u);
+  }
+  ASSERT_TRUE(Eventually([&] { return Status().dead() == 1; }));
+  status.Clear();
+  ASSERT_TRUE(service_->Describe({}, &status).ok());
+  EXPECT_NE(status.dead_letters(0).at(), first_time);
+  EXPECT_EQ(store_->ListAudit({.event = "delivery_retried"})->size(), 2u);
+  EXPECT_EQ(store_->ListAudit({.event = "delivery_refused"})->size(), 3u);
+  EXPECT_EQ(Status().delivered(), 2u);
 }
 
 TEST_F(SpoolTest, WhatIsNotDeclaredIsAConfigurationError) {
