@@ -49,7 +49,7 @@ build() {
   if [ ! -f "$directory/build.ninja" ]; then
     say "building in $directory, which takes a few minutes the first time"
     # shellcheck disable=SC2086
-    meson setup -Dunity=on -Dunity_size=8 $options "$directory" "$weir_root" >"$directory.log" 2>&1 ||
+    meson setup -Dunity=on -Dunity_size=16 $options "$directory" "$weir_root" >"$directory.log" 2>&1 ||
       { tail -n 20 "$directory.log" >&2; die "meson setup failed, see above"; }
     rm -f "$directory.log"
   fi

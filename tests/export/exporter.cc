@@ -71,7 +71,7 @@ ExporterTest::ExporterTest()
     : policy_(*control::Policy::Parse("policy", kPolicy)),
       store_(*control::Store::Open({.path = dir_.File("weir.db")})),
       admission_(std::make_unique<control::Admission>(control::Admission::Options{}, policy_)),
-      service_(std::make_unique<control::ExportService>(admission_.get(), store_.get())) {
+      service_(std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_)) {
   Serve();
 }
 
@@ -100,7 +100,7 @@ void ExporterTest::LimitStore(uint64_t more_bytes) {
   const uint64_t now = store_->SizeBytes();
   store_.reset();
   store_ = *control::Store::Open({.path = dir_.File("weir.db"), .max_bytes = now + more_bytes});
-  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get());
+  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_);
   Serve();
 }
 
@@ -125,7 +125,7 @@ void ExporterTest::TakeBack() {
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = *std::move(store);
   admission_ = std::make_unique<control::Admission>(control::Admission::Options{}, policy_);
-  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get());
+  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_);
 }
 
 std::string ExporterTest::Keep(int number, const std::string& experiment, double jitter) {

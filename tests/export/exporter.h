@@ -13,6 +13,7 @@
 
 #include "control/admission/admission.h"
 #include "control/api/export_service.h"
+#include "control/metrics/metrics.h"
 #include "control/store/store.h"
 #include "tests/ipc/process.h"
 #include "tests/unit/control/config/temp_dir.h"
@@ -55,6 +56,7 @@ class ExporterTest : public testing::Test {
   std::shared_ptr<const control::Policy> policy_;
   std::unique_ptr<control::Store> store_;
   std::unique_ptr<control::Admission> admission_;
+  control::Metrics metrics_{"test"};
   std::unique_ptr<control::ExportService> service_;
   std::unique_ptr<grpc::Server> server_;
 };
