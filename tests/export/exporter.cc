@@ -71,7 +71,8 @@ ExporterTest::ExporterTest()
     : policy_(*control::Policy::Parse("policy", kPolicy)),
       store_(*control::Store::Open({.path = dir_.File("weir.db")})),
       admission_(std::make_unique<control::Admission>(control::Admission::Options{}, policy_)),
-      service_(std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_)) {
+      service_(
+          std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_)) {
   Serve();
 }
 
