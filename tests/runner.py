@@ -43,6 +43,7 @@ class Suite:
 SUITES = (
     Suite("unit", "every component by itself", "build", meson=("unit",)),
     Suite("ipc", "commands, leases and counters between processes", "build", meson=("ipc",)),
+    Suite("export", "records delivered to files, NATS and PostgreSQL", "build", meson=("export",), timeout_s=600),
     Suite("loopback", "packets between two ports of one process", "build", meson=("loopback",)),
     Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
     Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
@@ -248,9 +249,9 @@ def can_be_repeated(count: Count) -> bool:
 def run_gtests(suites: list[Suite], scratch: Path, pattern: str) -> Count:
     """All their executables, two at a time: these mostly wait, for leases and time limits to pass."""
     total = Count()
-    # The suite of whole processes takes longest, and begins.
+    # The suites of whole processes take longest, and begin.
     jobs = [(suite, test) for suite in suites for test in meson_tests(suite)]
-    jobs.sort(key=lambda job: "weir:ipc" not in job[1]["suite"])
+    jobs.sort(key=lambda job: not {"weir:export", "weir:ipc"} & set(job[1]["suite"]))
     with ThreadPoolExecutor(2) as pool:
         for count in pool.map(lambda job: run_gtest(*job, scratch, pattern), jobs):
             total += count

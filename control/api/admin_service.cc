@@ -110,7 +110,7 @@ grpc::ServerUnaryReactor* AdminService::GetReport(grpc::CallbackServerContext* c
       report->set_node(config_->node());
       report->set_operator_(config_->operator_());
       report->set_contact(config_->contact());
-      *reply = *std::move(report);
+      reply->Swap(&*report);
     }
     reactor->Finish(ToGrpc(report.status()));
   });

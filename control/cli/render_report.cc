@@ -103,7 +103,8 @@ std::string GroupName(const ms::ReportTable& table, const ms::ReportGroup& group
 std::string FormatShare(double share) {
   const double percent = share * 100;
   if (percent > 0 && percent < 0.001) return "<0.001 %";
-  return absl::StrFormat(percent < 1 && percent > 0 ? "%.3f %%" : "%.3g %%", percent);
+  return percent < 1 && percent > 0 ? absl::StrFormat("%.3f %%", percent)
+                                    : absl::StrFormat("%.3g %%", percent);
 }
 
 std::vector<std::string> ReportNotes(const ms::PublicReport& report) {

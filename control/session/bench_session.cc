@@ -326,10 +326,10 @@ bool BenchSession::Program() {
   auto session =
       std::make_shared<Session>(facts_.id, SessionRole::kServer, facts_.negotiated_unix_ns);
   session->SetTerms(facts_.granted, AddressAsKept(*facts_.policy, facts_), facts_.admission_rule);
+  facts_.flows = node_.lookup->Keys(ends.ends(), PeerEnds());
   SessionRow row = ToRow(facts_);
   row.trace = trace_;
   row.use = ToUseRows(charges_);
-  row.flows = node_.lookup->Keys(ends.ends(), PeerEnds());
   if (absl::Status stored = node_.store->BeginSession(row); !stored.ok()) {
     return Fail(ms::TestFailure::LOCAL, "store", std::string(stored.message()));
   }

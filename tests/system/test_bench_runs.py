@@ -243,7 +243,7 @@ def test_top_shows_what_runs(ring):
     assert session["state"] == "running"
     text = ring.weir("top")  # No terminal: once.
     assert text.code == OK
-    for word in ("PORT", "WORKER", "CYCLES/PACKET", session["session_id"], "DROPPED"):
+    for word in ("PORT", "WORKER", "CYC/PKT", session["session_id"], "DROPPED"):
         assert word in text.stdout
     run.popen.terminate()
     run.wait()

@@ -69,6 +69,7 @@ def test_five_milliseconds_of_delay_move_the_median_by_as_much(lab):
     did = json.loads(impair.stdout.splitlines()[-1])["forward"]
     reference, delayed = attempts[-1]
     assert delayed["samples"] > 100 and did["delayed"] == sum(test["samples"] for _, test in attempts)
-    assert abs(did["held_p50_ns"] - 5_000_000) <= 25_000, did
+    # What was to be measured is what weir-impair did, late as a busy host may have made it.
+    assert 0 <= did["held_p50_ns"] - 5_000_000 <= 50_000, did
     moved = delayed["p50_ns"] - reference["p50_ns"]
-    assert abs(moved - 5_000_000) <= 50_000, (attempts, did)
+    assert abs(moved - 5_000_000) <= 50_000 and abs(moved - did["held_p50_ns"]) <= 50_000, (attempts, did)

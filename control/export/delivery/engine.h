@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,7 +24,11 @@ struct Outcome {
 struct Copy {
   std::string record_id = {};
   bool tombstone = false;
-  auto operator<=>(const Copy&) const = default;
+
+  bool operator==(const Copy&) const = default;
+  bool operator<(const Copy& other) const {
+    return std::tie(record_id, tombstone) < std::tie(other.record_id, other.tombstone);
+  }
 };
 
 // Used by one thread. Whatever fails, and wherever the process is killed: an item that is given
