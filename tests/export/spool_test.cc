@@ -130,7 +130,7 @@ TEST_F(SpoolTest, KilledAnywhereItDeliversExactlyOnce) {
 
 // The other side of it: weir-control, with the store, is what dies.
 TEST_F(SpoolTest, WithWeirControlKilledAnywhereItDeliversExactlyOnce) {
-  constexpr size_t kRecords = 600;
+  constexpr size_t kRecords = 2000;
   KeepMany(0, kRecords, 50);
   const auto exporter = Start();
   for (const char* failpoint :
