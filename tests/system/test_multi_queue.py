@@ -57,7 +57,7 @@ def test_packets_of_a_flow_on_all_queues_are_counted_once(lab, streams):
     server, client, impair = impaired_pair(
         lab, "--workers", "2", "--spread", "2", "--drop-every", "50", **TWO_WORKERS
     )
-    down = client.test(server, "down", duration="2s", more=("--streams", streams))["down"]
+    down = client.test(server, "down", duration="3s", more=("--streams", streams))["down"]
     assert impair.stop() == 0, impair.stderr
     did = json.loads(impair.stdout.splitlines()[-1])["forward"]
     assert did["test_packets"] == down["sent"]
