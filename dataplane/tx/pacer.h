@@ -19,12 +19,14 @@ constexpr bool IsEarlier(PaceTime a, PaceTime b) { return static_cast<int64_t>(a
 
 // No deadline is further from the one before it: two hours at 2.4 GHz.
 inline constexpr PaceTime kLongestGap = PaceTime{1} << 60;
+constexpr PaceTime GapOf(Uint128 exact) {
+  return exact < kLongestGap ? static_cast<PaceTime>(exact) : kLongestGap;
+}
 
 // From one packet of `ip_bytes` to the next at `rate_bps` (IP layer). 0: unpaced.
 constexpr PaceTime PaceInterval(uint64_t ip_bytes, uint64_t rate_bps, uint64_t tsc_hz) {
   if (rate_bps == 0) return 0;
-  const Uint128 exact = ((Uint128{ip_bytes} * 8 * tsc_hz) << kPaceFractionBits) / rate_bps;
-  return exact < kLongestGap ? static_cast<PaceTime>(exact) : kLongestGap;
+  return GapOf(((Uint128{ip_bytes} * 8 * tsc_hz) << kPaceFractionBits) / rate_bps);
 }
 
 // Written and read by the worker that owns the flow.

@@ -106,7 +106,7 @@ class TxBurst {
   uint32_t kept_count_ = 0;
   uint64_t refused_ = 0;
   rte_mbuf* kept_[kTxSaturatedBurst];
-  rte_mbuf* mbufs_[kTxSaturatedBurst];
+  rte_mbuf* mbufs_[kTxBurst];
   PlannedPacket planned_[kTxBurst];
   TxSegment segments_[kTxBurst];
 };

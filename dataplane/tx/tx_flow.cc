@@ -77,10 +77,9 @@ TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint
   }
   if (spec.pacing == v1::PACING_BURST) {
     burst_ = {.packets = spec.burst_packets, .left = spec.burst_packets};
-    const Uint128 interval =
-        mix_ == nullptr ? Uint128{spec.burst_packets} * interval_
-                        : Uint128{spec.burst_packets} * mix_->cycle_interval / mix_->cycle.size();
-    interval_ = interval < kLongestGap ? static_cast<PaceTime>(interval) : kLongestGap;
+    const Uint128 packets = spec.burst_packets;
+    interval_ = GapOf(mix_ == nullptr ? packets * interval_
+                                      : packets * mix_->cycle_interval / mix_->cycle.size());
   }
 }
 

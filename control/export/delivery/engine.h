@@ -2,7 +2,6 @@
 #ifndef WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
 #define WEIR_CONTROL_EXPORT_DELIVERY_ENGINE_H_
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <tuple>
