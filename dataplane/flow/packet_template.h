@@ -48,14 +48,7 @@ class PacketTemplate {
       std::memcpy(to + sizeof(Vector), &lengths_hash, sizeof(Vector));
     }
   };
-  MbufFields mbuf_fields() const {
-    using Vector = MbufFields::Vector;
-    MbufFields fields;
-    fields.rearm_data_ol_flags = Vector{kOneSegment | (kPayloadOffset - header_bytes()), 0};
-    fields.lengths_hash =
-        Vector{uint64_t{frame_bytes_} << 32, uint64_t{id_} << 32 | uint64_t{frame_bytes_}};
-    return fields;
-  }
+  MbufFields mbuf_fields() const { return mbuf_fields(header_bytes()); }
 
   // Makes an mbuf of a TxPool a packet of this template, but for what StampPacket writes.
   // Returns its payload. `fields` are the template's. A buffer that last carried this same template
@@ -71,10 +64,14 @@ class PacketTemplate {
 
   // The same of a buffer that most likely carries another template's.
   uint8_t* PrepareAnew(rte_mbuf* mbuf) const {
-    const MbufFields fields = mbuf_fields();
     uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    if ((id_ & (kV6 | kTagged)) == 0) [[likely]] {
+      mbuf_fields(kShortestHeaders).WriteTo(mbuf);
+      std::memcpy(payload - kShortestHeaders, bytes_, sizeof(bytes_));
+      return payload;
+    }
+    mbuf_fields().WriteTo(mbuf);
     WriteHeaders(payload);
-    fields.WriteTo(mbuf);
     return payload;
   }
 
@@ -87,10 +84,9 @@ class PacketTemplate {
   }
 
   uint32_t header_bytes() const {
-    constexpr uint32_t kShortest = RTE_ETHER_HDR_LEN + 20 + 8;
     if ((id_ & (kV6 | kTagged)) == 0) [[likely]]
-      return kShortest;
-    return kShortest + (is_v6() ? 20 : 0) + (id_ & kTagged ? kVlanTagBytes : 0);
+      return kShortestHeaders;
+    return kShortestHeaders + (is_v6() ? 20 : 0) + (id_ & kTagged ? kVlanTagBytes : 0);
   }
   uint32_t frame_bytes() const { return frame_bytes_; }  // Without FCS.
   uint32_t ip_bytes() const {
@@ -99,6 +95,17 @@ class PacketTemplate {
   uint32_t wire_frame_bytes() const { return frame_bytes_ + RTE_ETHER_CRC_LEN; }
 
  private:
+  static constexpr uint32_t kShortestHeaders = RTE_ETHER_HDR_LEN + 20 + 8;  // IPv4, untagged.
+
+  MbufFields mbuf_fields(uint32_t header_bytes) const {
+    using Vector = MbufFields::Vector;
+    MbufFields fields;
+    fields.rearm_data_ol_flags = Vector{kOneSegment | (kPayloadOffset - header_bytes), 0};
+    fields.lengths_hash =
+        Vector{uint64_t{frame_bytes_} << 32, uint64_t{id_} << 32 | uint64_t{frame_bytes_}};
+    return fields;
+  }
+
   // In rearm_data, behind data_off: refcnt 1, nb_segs 1, no port.
   static constexpr uint64_t kOneSegment =
       uint64_t{1} << 16 | uint64_t{1} << 32 | uint64_t{RTE_MBUF_PORT_INVALID} << 48;

@@ -2,6 +2,7 @@
 #ifndef WEIR_PROTO_WIRE_TEST_PACKET_H_
 #define WEIR_PROTO_WIRE_TEST_PACKET_H_
 
+#include <bit>
 #include <cstdint>
 
 #include "wire/byte_order.h"
@@ -38,11 +39,11 @@ inline constexpr uint32_t kMinUdpPayload = sizeof(TestPacket);
 // lie in the packet (the idea of RFC 7820): the ten bytes sum to 0xFFFF, that is to zero, so
 // the UDP checksum of a flow's packets of one size is one constant.
 constexpr uint16_t ChecksumComplement(uint32_t sequence_raw, uint32_t send_time_raw) {
-  uint64_t sum =
-      uint64_t{sequence_raw} + send_time_raw;  // 2^16 = 1 mod 65535, so 32-bit words fold.
-  sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-  sum = (sum & 0xFFFF) + (sum >> 16);
-  sum = (sum & 0xFFFF) + (sum >> 16);
+  // 2^16 = 1 mod 65535, so wider words fold. A word plus itself with its halves swapped has in its
+  // upper half their sum, the carry brought round.
+  const uint64_t words = uint64_t{send_time_raw} << 32 | sequence_raw;
+  const auto sum32 = static_cast<uint32_t>((words + std::rotl(words, 32)) >> 32);
+  const uint32_t sum = (sum32 + std::rotl(sum32, 16)) >> 16;
   return static_cast<uint16_t>(~sum);
 }
 
