@@ -35,22 +35,22 @@ std::string RenderBenchHead(record::v1::Ends ends, const Terminal& terminal) {
   return terminal.Paint(
       Style::kDim,
       ends == record::v1::ENDS_SENDER
-          ? absl::StrFormat("  %-14s %15s %14s %14s %12s\n", "seconds", "rate IP", "packets/s",
+          ? absl::StrFormat("  %-9s %14s %12s %14s %12s\n", "seconds", "rate IP", "packets/s",
                             "sent", "unsent")
-          : absl::StrFormat("  %-14s %15s %14s %14s %9s %9s %9s %12s\n", "seconds", "rate IP",
-                            "packets/s", "received", "lost", "reordered", "dup", "jitter"));
+          : absl::StrFormat("  %-9s %14s %12s %10s %6s %6s %4s %10s\n", "seconds", "rate IP",
+                            "packets/s", "received", "lost", "reord.", "dup", "jitter"));
 }
 
 std::string RenderBenchRow(record::v1::Ends ends, const Interval& interval) {
   const double begin = Seconds(interval.start_ns());
   const std::string seconds =
-      absl::StrFormat("%.1f - %.1f", begin, begin + Seconds(interval.length_ns()));
+      absl::StrFormat("%.1f-%.1f", begin, begin + Seconds(interval.length_ns()));
   if (ends == record::v1::ENDS_SENDER) {
-    return absl::StrFormat("  %-14s %15s %14s %14s %12s\n", seconds, FormatRate(interval.ip_bps()),
+    return absl::StrFormat("  %-9s %14s %12s %14s %12s\n", seconds, FormatRate(interval.ip_bps()),
                            FormatPacketRate(IntervalPacketRate(interval.sent(), interval)),
                            FormatCount(interval.sent()), FormatCount(interval.unsent()));
   }
-  return absl::StrFormat("  %-14s %15s %14s %14s %9s %9s %9s %12s\n", seconds,
+  return absl::StrFormat("  %-9s %14s %12s %10s %6s %6s %4s %10s\n", seconds,
                          FormatRate(interval.ip_bps()),
                          FormatPacketRate(IntervalPacketRate(interval.received(), interval)),
                          FormatCount(interval.received()), FormatCount(interval.lost()),

@@ -84,14 +84,14 @@ std::string RenderIntervals(const std::vector<record::v1::Interval>& intervals,
                             const Terminal& terminal) {
   if (intervals.empty()) return "";
   std::string text = terminal.Paint(
-      Style::kDim, absl::StrFormat("  %-11s %14s %10s %10s %7s %7s %5s %10s\n", "seconds", "rate",
+      Style::kDim, absl::StrFormat("  %-9s %14s %10s %10s %6s %6s %4s %10s\n", "seconds", "rate",
                                    "sent", "received", "lost", "reord.", "dup", "jitter"));
   for (const record::v1::Interval& interval : intervals) {
     const double begin = static_cast<double>(interval.start_ns()) / 1e9;
     const double end = begin + static_cast<double>(interval.length_ns()) / 1e9;
     absl::StrAppend(
         &text, absl::StrFormat(
-                   "  %-11s %14s %10s %10s %7s %7s %5s %10s\n",
+                   "  %-9s %14s %10s %10s %6s %6s %4s %10s\n",
                    absl::StrFormat("%.1f-%.1f", begin, end), FormatRate(interval.ip_bps()),
                    FormatCount(interval.sent()), FormatCount(interval.received()),
                    FormatCount(interval.lost()), FormatCount(interval.reordered()),
