@@ -9,18 +9,20 @@ named before the closing line. A program that dies, hangs or leaks is not given 
 """
 
 import argparse
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from background import Background
 
 ROOT = Path(__file__).resolve().parent.parent
 # Neither optimised nor with debug information: it is built to be run once, and the building is what takes long.
@@ -37,7 +39,9 @@ class Suite:
     meson: tuple[str, ...] = ()  # Suites of GoogleTest executables.
     pytest: str = ""  # Directory of a pytest suite.
     timeout_s: int = 300  # For one executable, or the whole pytest suite.
-    alone: bool = False  # Nothing is built beside it: its packets have rates to keep.
+    marked: str = ""  # Of the pytest directory, only the tests with such a mark (`not X`: without it).
+    alone: bool = False  # Nothing goes on beside it: its packets have rates to keep.
+    beside: bool = False  # It only computes, and goes on beside those that mostly wait.
 
 
 SUITES = (
@@ -45,12 +49,16 @@ SUITES = (
     Suite("ipc", "commands, leases and counters between processes", "build", meson=("ipc",)),
     Suite("export", "records delivered to files, NATS and PostgreSQL", "build", meson=("export",), timeout_s=600),
     Suite("loopback", "packets between two ports of one process", "build", meson=("loopback",)),
-    Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering"),
-    Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", timeout_s=600),
+    Suite("layering", "who may see whom (DESIGN 2)", "build", pytest="tests/layering", beside=True),
+    Suite("lint", "clang-format, clang-tidy, shellcheck", "build", pytest="tests/lint", beside=True),
     Suite("policy", "each rule of the founding page has a test that needs it", "build", pytest="tests/policy"),
+    Suite("system", "real processes in network namespaces", "build", pytest="tests/system", marked="not rates", timeout_s=900),
+    Suite(
+        "system", "the same, where packets have rates and times to keep", "build", pytest="tests/system", marked="rates",
+        timeout_s=900, alone=True,
+    ),
     Suite("impair", "the impairment forwarder's own test", "build", pytest="tests/impair", alone=True),
     Suite("bench", "the benchmarks' table, arguments and files", "build", pytest="tests/bench", alone=True),
-    Suite("system", "real processes in network namespaces", "build", pytest="tests/system", timeout_s=900, alone=True),
     Suite("asan", "unit, ipc and loopback under ASan and UBSan", "build-asan", meson=("unit", "ipc", "loopback")),
 )
 
@@ -131,37 +139,6 @@ def targets_of(suite: Suite) -> list[str]:
     return sorted(os.path.relpath(name, ROOT / suite.build) for target in built for name in target["filename"])
 
 
-class BackgroundBuild:
-    """A build that takes what the suites running meanwhile leave of the CPUs, and stands still where it is told to.
-    A context: afterwards nothing of it runs any more."""
-
-    def __init__(self, directory: str, options: str, suites: list[Suite]):
-        self.process = None
-        if not build(directory, options, ["build.ninja"]):
-            return
-        targets = [target for suite in suites for target in targets_of(suite)]
-        command = ["chrt", "--idle", "0", *build_command(directory, options, targets)]
-        self.process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._signal("KILL")
-
-    def hold(self, held: bool) -> None:
-        self._signal("STOP" if held else "CONT")
-
-    def wait(self) -> bool:
-        """True once all is built."""
-        return self.process is not None and self.process.wait() == 0
-
-    def _signal(self, name: str) -> None:
-        # By session: ninja gives each compiler a process group of its own. Twice, for what was just being started.
-        for _ in range(2 if self.process else 0):
-            subprocess.run(["pkill", "--signal", name, "--session", str(self.process.pid)])
-
-
 def run_bounded(command: list[str], environment: dict, timeout_s: int, output) -> int:
     """Runs a command in its own process group, which is killed when the time is up."""
     process = subprocess.Popen(
@@ -217,18 +194,29 @@ def run_gtest(suite: Suite, test: dict, scratch: Path, pattern: str) -> Count:
     return count
 
 
-def attempt_pytest(suite: Suite, scratch: Path, options: list[str]) -> Count:
-    xml = scratch / f"{suite.name}.xml"
+def pytest_command(suite: Suite, scratch: Path, options: list[str]) -> list[str]:
     # Debian's interpreter: the one the packages of tests/packages.txt belong to.
     command = ["/usr/bin/python3", "-B", "-m", "pytest", "-o", f"cache_dir={scratch / suite.name}", "-v"]
-    command += ["--tb=short", "--no-header", f"--junitxml={xml}", f"--rootdir={ROOT}", suite.pytest, *options]
-    xml.unlink(missing_ok=True)
-    code = run_bounded(command, dict(os.environ), suite.timeout_s, None)
-    count = count_junit(xml)
+    command += ["--tb=short", "--no-header", f"--junitxml={xml_of(suite, scratch)}", f"--rootdir={ROOT}"]
+    return [*command, "-m", suite.marked, suite.pytest, *options]
+
+
+def xml_of(suite: Suite, scratch: Path) -> Path:
+    return scratch / f"{suite.name}.xml"
+
+
+def count_pytest(suite: Suite, scratch: Path, code: int) -> Count:
+    count = count_junit(xml_of(suite, scratch))
     if code not in (0, 5):
         count.failed = max(count.failed, 1)
     print(f"    {suite.name}: {count}", flush=True)
     return count
+
+
+def attempt_pytest(suite: Suite, scratch: Path, options: list[str]) -> Count:
+    xml_of(suite, scratch).unlink(missing_ok=True)
+    code = run_bounded(pytest_command(suite, scratch, options), dict(os.environ), suite.timeout_s, None)
+    return count_pytest(suite, scratch, code)
 
 
 def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
@@ -239,6 +227,42 @@ def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
             break
         count.repeat(attempt_pytest(suite, scratch, [*options, "--last-failed"]))
     return count
+
+
+class BackgroundWork:
+    """The build for the sanitized suites, and then the suites that only compute."""
+
+    def __init__(self, background: Background, sanitized: list[Suite], computing: list[Suite], scratch: Path, pattern: str):
+        self.background, self.sanitized, self.computing = background, sanitized, computing
+        self.scratch, self.pattern = scratch, pattern
+        self.tried_to_build = threading.Event()
+        self.built = False
+        self.count = Count()
+
+    def __call__(self) -> None:
+        try:
+            if self.sanitized:
+                self.built = self.build(["build.ninja"]) and self.build(
+                    [target for suite in self.sanitized for target in targets_of(suite)]
+                )
+        finally:
+            self.tried_to_build.set()
+        for suite in self.computing:
+            self.test(suite)
+
+    def build(self, targets: list[str]) -> bool:
+        return self.background.run(build_command("build-asan", ASAN_OPTIONS, targets), dict(os.environ), None) == 0
+
+    def test(self, suite: Suite) -> None:
+        """What it says is shown when it is over, not between what others say."""
+        options = ["-k", self.pattern] if self.pattern else []
+        started = time.monotonic()
+        with (self.scratch / f"{suite.name}.log").open("w+") as log:
+            code = self.background.run(pytest_command(suite, self.scratch, options), dict(os.environ), log)
+            log.seek(0)
+            announce(suite, started)
+            print(log.read()[-8000:])
+        self.count += count_pytest(suite, self.scratch, code)
 
 
 def can_be_repeated(count: Count) -> bool:
@@ -262,9 +286,47 @@ def announce(suite: Suite, started: float) -> None:
     print(f"==> {suite.name}: {suite.about} ({time.monotonic() - started:.0f} s)", flush=True)
 
 
+def run_suites(chosen: list[Suite], scratch: Path, pattern: str) -> Count:
+    started = time.monotonic()
+    total = Count()
+    release = [suite for suite in chosen if suite.build == "build"]
+    sanitized = [suite for suite in chosen if suite.build != "build"]
+    if release:
+        print("==> building build/", flush=True)
+        if not build("build", "", []):
+            return Count(failed=1)
+    with Background() as background:
+        work = BackgroundWork(background, sanitized, [suite for suite in release if suite.beside], scratch, pattern)
+        background.start(work)
+        gtests = [suite for suite in release if suite.meson]
+        for suite in gtests:
+            announce(suite, started)
+        with ThreadPoolExecutor(1) as pool:
+            gtested = pool.submit(run_gtests, gtests, scratch, pattern)
+            for suite in release:
+                if suite.pytest and not suite.beside and not suite.alone:
+                    announce(suite, started)
+                    total += run_pytest(suite, scratch, pattern)
+            total += gtested.result()
+        background.hold(True)
+        for suite in release:
+            if suite.alone:
+                announce(suite, started)
+                total += run_pytest(suite, scratch, pattern)
+        background.hold(False)
+        if sanitized:
+            print(f"==> building build-asan/ ({time.monotonic() - started:.0f} s)", flush=True)
+            work.tried_to_build.wait(Background.LIMIT_S)
+            for suite in sanitized:
+                announce(suite, started)
+            total += run_gtests(sanitized, scratch, pattern) if work.built else Count(failed=1)
+        total += work.count if background.wait() else Count(failed=1)
+    return total
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/run", description="Installs, builds and runs Weir's test suites.")
-    names = [suite.name for suite in SUITES]
+    names = list(dict.fromkeys(suite.name for suite in SUITES))
     parser.add_argument("--suite", action="append", choices=names, help="only this suite; may be repeated")
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains TEXT")
     parser.add_argument("--seconds", type=int, metavar="N", help="how long the saturation tests load (default: 5 and 2)")
@@ -278,39 +340,9 @@ def main() -> int:
         return 0
 
     chosen = [suite for suite in SUITES if not arguments.suite or suite.name in arguments.suite]
-    release = [suite for suite in chosen if suite.build == "build"]
-    sanitized = [suite for suite in chosen if suite.build != "build"]
     started = time.monotonic()
-    total = Count()
-    with tempfile.TemporaryDirectory(prefix="weir-tests-") as directory, contextlib.ExitStack() as stack:
-        scratch = Path(directory)
-        if release:
-            print("==> building build/", flush=True)
-            if not build("build", "", []):
-                total += Count(failed=1)
-                release = []
-        background = None
-        if sanitized:
-            background = stack.enter_context(BackgroundBuild("build-asan", ASAN_OPTIONS, sanitized))
-        gtests = [suite for suite in release if suite.meson]
-        for suite in gtests:
-            announce(suite, started)
-        total += run_gtests(gtests, scratch, arguments.k)
-        for suite in release:
-            if suite.pytest:
-                announce(suite, started)
-                if background:
-                    background.hold(suite.alone)
-                total += run_pytest(suite, scratch, arguments.k)
-        if background:
-            background.hold(False)
-            print(f"==> building build-asan/ ({time.monotonic() - started:.0f} s)", flush=True)
-            if background.wait():
-                for suite in sanitized:
-                    announce(suite, started)
-                total += run_gtests(sanitized, scratch, arguments.k)
-            else:
-                total += Count(failed=1)
+    with tempfile.TemporaryDirectory(prefix="weir-tests-") as directory:
+        total = run_suites(chosen, Path(directory), arguments.k)
     for name, said in total.failures.items():
         print(f"==> failed: {name}\n{said.strip()[-2000:]}")
     for name in total.repeated:

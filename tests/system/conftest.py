@@ -9,7 +9,15 @@ from netlab import Lab, enter_private_network, remove_leftovers
 from topology import bridged_pair, memif_pair
 
 
-def pytest_configure():
+# Their packets have rates and times to keep, which a build beside them would disturb.
+RATES = (
+    "test_bench_runs", "test_concurrency", "test_ground_truth", "test_impairments", "test_limits", "test_long_life",
+    "test_measurement", "test_multi_queue", "test_rest_and_privileges", "test_rfc2544", "test_saturation",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rates: nothing else should run beside it")
     # What is measured goes before whatever else the machine does.
     os.nice(-15)
     # The suite has a network of its own: its loopback is where the nodes' APIs are.
@@ -17,6 +25,13 @@ def pytest_configure():
     # A killed run cleans up as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     remove_leftovers()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in RATES:
+            item.add_marker("rates")
 
 
 @contextmanager
