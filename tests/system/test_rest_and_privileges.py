@@ -51,7 +51,7 @@ def test_segment_is_sealed_and_control_cannot_write_it(memif):
     assert all(line.split()[1].startswith("r--") for line in segments)
 
 
-@pytest.mark.parametrize("unit,most", [("weir-control", 1.5), ("weir-dataplane", 4.0)])
+@pytest.mark.parametrize("unit,most", [("weir-control", 1.5), ("weir-dataplane", 4.0), ("weir-export", 1.5)])
 def test_unit_exposure(unit, most):
     command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", BUILD / f"deploy/{unit}.service"]
     report = subprocess.run(command, capture_output=True, text=True, check=False)

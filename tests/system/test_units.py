@@ -5,12 +5,30 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from netlab import wait_for
 from sources import BUILD
-from topology import bridged_pair
+from topology import bridged_pair, memif_pair
 
+WEIR_EXPORT = BUILD / "control/export/delivery/weir-export"
+POLICY = """
+profile: "lab"
+notice: "The address of the client is recorded."
+admission { name: "all" effect: ALLOW limit { duration_ms: 10000 rate_bps: 1000000000 } }
+export { name: "kept" effect: ALLOW address: "full" release_class: "operator_only" }
+recipient { name: "us" role: "operator" purpose: "analysis" }
+"""
+DESTINATIONS = """
+control_socket: "{control}"
+destination {{ name: "files" recipient: "us" purpose: "analysis"
+  spool {{ directory: "{spool}" experiment: "weir" datatype: "weir1" }} }}
+destination {{ name: "stream" recipient: "us" purpose: "analysis"
+  jetstream {{ server: "nats://127.0.0.1:4222" replicas: 1 }} }}
+destination {{ name: "tables" recipient: "us" purpose: "analysis"
+  postgres {{ conninfo: "host=127.0.0.1 dbname=weir user=weir_export" }} }}
+"""
 
 # What DPDK asks for at its start and does without, and SQLite of root alone: refused here as systemd would.
-REFUSED = {"weir-dataplane": {"iopl"}, "weir-control": {"fchown"}}
+REFUSED = {"weir-dataplane": {"iopl"}, "weir-control": {"fchown"}, "weir-export": set()}
 
 
 def filter_sets() -> dict[str, set[str]]:
@@ -47,15 +65,23 @@ def called(trace: Path) -> set[str]:
     return set(re.findall(r"^\d+ +(?:<\.\.\. )?([a-z_0-9]+)[( ]", trace.read_text(errors="replace"), re.MULTILINE))
 
 
+def traced(program: str, trace: Path) -> list:
+    refuse = [f"--inject={call}:error=EPERM" for call in REFUSED[program]]
+    return ["strace", "-f", "-qq", "-I", "2", "-e", "signal=none", *refuse, "-o", trace]
+
+
+def assert_allowed(program: str, trace: Path) -> None:
+    calls = called(trace)
+    assert {"execve", "read", "write"} <= calls, "strace saw nothing"
+    unit = BUILD / f"deploy/{program}.service"
+    assert calls - allowed(unit) == REFUSED[program], program
+    assert "SystemCallErrorNumber=EPERM" in unit.read_text().splitlines()
+
+
 @pytest.mark.parametrize("driver", ["af_packet", "af_xdp"])
 def test_daemons_call_what_their_units_allow(lab, driver):
     traces = {name: lab.directory / f"{name}.trace" for name in ("weir-dataplane", "weir-control")}
-
-    def strace(program: str) -> list:
-        refuse = [f"--inject={call}:error=EPERM" for call in REFUSED[program]]
-        return ["strace", "-f", "-qq", "-I", "2", "-e", "signal=none", *refuse, "-o", traces[program]]
-
-    server, client = bridged_pair(lab, driver, wrapper=strace)
+    server, client = bridged_pair(lab, driver, wrapper=lambda program: traced(program, traces[program]))
     for ip in (4, 6):
         assert client.test(server, "both", rate="1M", duration="1s", ip=ip)["down"]["sent"] > 0
     assert server.info()["server"]["clock"] is not None
@@ -64,8 +90,28 @@ def test_daemons_call_what_their_units_allow(lab, driver):
     assert server.weir("audit", "verify").code == 0
     server.stop()
     for name, trace in traces.items():
-        calls = called(trace)
-        assert {"execve", "read", "write"} <= calls, "strace saw nothing"
-        unit = BUILD / f"deploy/{name}.service"
-        assert calls - allowed(unit) == REFUSED[name], name
-        assert "SystemCallErrorNumber=EPERM" in unit.read_text().splitlines()
+        assert_allowed(name, trace)
+
+
+def test_export_calls_what_its_unit_allows(lab):
+    policy = lab.directory / "policy.textproto"
+    policy.write_text(POLICY)
+    server, client = memif_pair(lab, policy=policy)
+    client.test(server, "down", rate="1M", duration="1s")
+    spool, trace = lab.directory / "spool", lab.directory / "weir-export.trace"
+    spool.mkdir()
+    lab.start("nats", "nats-server", "-a", "127.0.0.1", "-js", "-sd", lab.directory / "nats")
+    config = lab.directory / "export.textproto"
+    config.write_text(DESTINATIONS.format(control=server.directory / "export.sock", spool=spool))
+    export = lab.start("export", *traced("weir-export", trace), WEIR_EXPORT, "--config", config)
+
+    def settled() -> bool:
+        status = server.weir("export", "status", "--json").json.get("destinations", [])
+        found = {entry["destination"]["name"]: entry for entry in status}
+        return all(int(found.get(name, {}).get("delivered", 0)) == 1 for name in ("files", "stream")) and bool(
+            found.get("tables", {}).get("trouble")
+        )
+
+    wait_for(settled, "two deliveries and the trouble of the third")
+    export.stop()
+    assert_allowed("weir-export", trace)
