@@ -92,19 +92,27 @@ absl::Status ExportService::PullItems(const dv::PullRequest& request, dv::PullRe
   // With another policy or recipient, what was passed over before may have to go.
   const std::string terms = absl::StrCat(request.destination().recipient(), " ",
                                          request.destination().purpose(), " ", policy->digest());
-  const absl::StatusOr<Pulled> pulled = store_->PullDeliveries(
-      request.destination().name(), terms, std::min(request.limit(), kMaxItems),
-      request.follow_states(), [&](const StoredRecord& stored) {
+  const PullQuery query{.destination = request.destination().name(),
+                        .terms = terms,
+                        .after_change = request.after_change(),
+                        .limit = std::min(request.limit(), kMaxItems),
+                        .follow_states = request.follow_states()};
+  const absl::StatusOr<Pulled> pulled =
+      store_->PullDeliveries(query, [&](const StoredRecord& stored) {
         // An outline alone is of no use to anybody elsewhere.
         return MayGo(*policy, *reader, stored).Has(Field::kMeasurement);
       });
   if (!pulled.ok()) return pulled.status();
+  reply->set_last_change(pulled->last_change);
   size_t bytes = 0;
   for (const PendingDelivery& pending : pulled->items) {
     dv::Item* item = reply->add_items();
     Fill(pending, MayGo(*policy, *reader, pending.stored), item);
     bytes += item->ByteSizeLong();
-    if (bytes > kMaxReplyBytes) break;  // The rest comes with the next.
+    if (bytes > kMaxReplyBytes) {  // The rest comes with the next.
+      reply->set_last_change(item->version());
+      break;
+    }
   }
   const absl::StatusOr<AuditHead> head = store_->CurrentAuditHead();
   if (!head.ok()) return head.status();

@@ -59,6 +59,32 @@ absl::StatusOr<bool> SettleUpdate(Database* database, const std::string& destina
   return true;
 }
 
+// What of the record in this row the destination is still to get, if anything.
+absl::StatusOr<std::optional<PendingDelivery>> PendingIn(
+    const Statement& row, bool follow_states,
+    const std::function<bool(const StoredRecord&)>& may_go) {
+  const int64_t change = row.Int(kChange);
+  const bool settled = !row.IsNull(kHeldVersion);
+  const int64_t held = row.Int(kHeldVersion);
+  const bool tombstone = settled && held >= 0 && held < row.Int(kErased) && row.IsNull(kTombstone);
+  const bool superseded =
+      follow_states && settled && held >= 0 && std::max(held, row.Int(kTombstone)) < change;
+  if (settled && !tombstone && !superseded) return std::nullopt;
+  StoredRecord stored;
+  stored.standing = {.record_id = row.Text(kRecordId),
+                     .state = static_cast<record::v1::ReleaseState>(row.Int(kState)),
+                     .erased = row.Int(kErased) != 0,
+                     .session_id = row.Text(kSession),
+                     .release_class = static_cast<record::v1::ReleaseClass>(row.Int(kClass))};
+  // A concatenation of serialised messages is their merge.
+  if (!stored.record.ParseFromString(row.Text(kRecordBlob) + row.Text(kIntervalsBlob))) {
+    return absl::DataLossError(
+        absl::StrCat("the store holds a damaged ", stored.standing.record_id));
+  }
+  if (!tombstone && !may_go(stored)) return std::nullopt;
+  return PendingDelivery{.stored = std::move(stored), .version = change, .tombstone = tombstone};
+}
+
 absl::StatusOr<std::vector<Delivery>> SelectDeadOf(Database* database,
                                                    const std::string& destination) {
   auto statement = database->Prepare(
@@ -76,8 +102,8 @@ absl::StatusOr<std::vector<Delivery>> SelectDeadOf(Database* database,
 
 }  // namespace
 
-absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
-                                     int64_t after_change, uint32_t limit, bool follow_states,
+absl::StatusOr<Pulled> SelectPending(Database* database, const PullQuery& query,
+                                     int64_t settled_change,
                                      const std::function<bool(const StoredRecord&)>& may_go) {
   auto statement = database->Prepare(
       "SELECT r.change, r.erased, r.state, r.session_id, r.release_class, r.record_id, r.record, "
@@ -86,40 +112,31 @@ absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& dest
       "LEFT JOIN deliveries t ON t.destination = ?1 AND t.record_id = r.record_id AND t.kind = 1 "
       "WHERE r.change > ?2 ORDER BY r.change LIMIT ?3");
   if (!statement.ok()) return statement.status();
-  statement->Bind(0, destination).Bind(1, after_change).Bind(2, kMaxScanned);
-  Pulled pulled{.settled_change = after_change};
+  const auto begin_after = [&](int64_t change) {
+    statement->Reset();
+    statement->Bind(0, query.destination).Bind(1, change).Bind(2, kMaxScanned);
+  };
+  begin_after(settled_change);
+  Pulled pulled{.last_change = query.after_change, .settled_change = settled_change};
   bool all_settled = true;
-  while (pulled.items.size() < limit) {
+  while (pulled.items.size() < query.limit) {
     const auto found = statement->Step();
     if (!found.ok()) return found.status();
     if (!*found) break;
-    StoredRecord stored;
-    stored.standing = {
-        .record_id = statement->Text(kRecordId),
-        .state = static_cast<record::v1::ReleaseState>(statement->Int(kState)),
-        .erased = statement->Int(kErased) != 0,
-        .session_id = statement->Text(kSession),
-        .release_class = static_cast<record::v1::ReleaseClass>(statement->Int(kClass))};
-    const bool settled = !statement->IsNull(kHeldVersion);
-    const int64_t held = statement->Int(kHeldVersion);
-    const bool tombstone =
-        settled && held >= 0 && held < statement->Int(kErased) && statement->IsNull(kTombstone);
-    // A concatenation of serialised messages is their merge.
-    if (!stored.record.ParseFromString(statement->Text(kRecordBlob) +
-                                       statement->Text(kIntervalsBlob))) {
-      return absl::DataLossError(
-          absl::StrCat("the store holds a damaged ", stored.standing.record_id));
-    }
     const int64_t change = statement->Int(kChange);
-    const bool superseded = follow_states && settled && held >= 0 &&
-                            std::max(held, statement->Int(kTombstone)) < change;
-    if (tombstone || ((!settled || superseded) && may_go(stored))) {
+    auto pending = PendingIn(*statement, query.follow_states, may_go);
+    if (!pending.ok()) return pending.status();
+    if (!pending->has_value()) {
+      if (all_settled) pulled.settled_change = change;
+    } else {
       all_settled = false;
-      pulled.items.push_back(
-          {.stored = std::move(stored), .version = change, .tombstone = tombstone});
-    } else if (all_settled) {
-      pulled.settled_change = change;
+      if (change <= query.after_change) {  // On its way, and so may be all up to there.
+        begin_after(query.after_change);
+        continue;
+      }
+      pulled.items.push_back(**std::move(pending));
     }
+    pulled.last_change = std::max(pulled.last_change, change);
   }
   return pulled;
 }

@@ -16,9 +16,10 @@
 
 namespace weir::control {
 
-// The oldest changes the destination has not settled. Reads only.
-absl::StatusOr<Pulled> SelectPending(Database* database, const std::string& destination,
-                                     int64_t after_change, uint32_t limit, bool follow_states,
+// The oldest changes the destination has not settled; up to `settled_change` there are none. Reads
+// only.
+absl::StatusOr<Pulled> SelectPending(Database* database, const PullQuery& query,
+                                     int64_t settled_change,
                                      const std::function<bool(const StoredRecord&)>& may_go);
 
 // nullopt: it has never come with these terms.

@@ -274,23 +274,23 @@ class SqliteStore final : public Store {
   }
 
   absl::StatusOr<Pulled> PullDeliveries(
-      const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
-      const std::function<bool(const StoredRecord&)>& may_go) override {
+      const PullQuery& query, const std::function<bool(const StoredRecord&)>& may_go) override {
     absl::StatusOr<std::optional<int64_t>> settled = std::nullopt;
     absl::StatusOr<Pulled> pulled = Pulled{};
     {
       const std::lock_guard lock(read_mutex_);
-      settled = SelectProgress(&reading_, destination, terms);
+      settled = SelectProgress(&reading_, query.destination, query.terms);
       if (!settled.ok()) return settled.status();
-      pulled =
-          SelectPending(&reading_, destination, settled->value_or(0), limit, follow_states, may_go);
+      pulled = SelectPending(&reading_, query, settled->value_or(0), may_go);
     }
     // What need not be looked at again, and that the destination came: if it is lost, all is looked
     // at again.
     if (pulled.ok() && pulled->settled_change != *settled) {
       writer_.Post(
-          {.apply = [destination, terms, from = settled->value_or(0), to = pulled->settled_change](
-                        Database* db) { return SaveProgress(db, destination, terms, from, to); }});
+          {.apply = [destination = query.destination, terms = query.terms,
+                     from = settled->value_or(0), to = pulled->settled_change](Database* db) {
+            return SaveProgress(db, destination, terms, from, to);
+          }});
     }
     Failpoint("store.pulled");
     return pulled;

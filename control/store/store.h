@@ -174,8 +174,18 @@ struct PendingDelivery {
   bool tombstone = false;
 };
 
+struct PullQuery {
+  std::string destination = {};
+  // Begins with the recipient, ends with the policy's digest: all that decides what may go there.
+  std::string terms = {};
+  int64_t after_change = 0;  // What changed up to there is on its way: only what follows it.
+  uint32_t limit = 0;
+  bool follow_states = false;  // What it has goes again when the release state changed since.
+};
+
 struct Pulled {
   std::vector<PendingDelivery> items = {};
+  int64_t last_change = 0;     // Up to this change everything was looked at.
   int64_t settled_change = 0;  // Nothing up to this change is left.
 };
 
@@ -317,13 +327,10 @@ class Store {
     return std::move(found->record);
   }
 
-  // The oldest changes the destination has not settled. `terms`, which begins with the recipient
-  // and ends with the policy's digest, names all that decides which may go there; `may_go` is what
-  // it decides. Tombstones go to whoever has the record as it was; with `follow_states` a record it
-  // has goes again when its release state changed since.
+  // The oldest changes the destination has not settled. `may_go` is what the query's terms decide.
+  // Tombstones go to whoever has the record as it was.
   virtual absl::StatusOr<Pulled> PullDeliveries(
-      const std::string& destination, const std::string& terms, uint32_t limit, bool follow_states,
-      const std::function<bool(const StoredRecord&)>& may_go) = 0;
+      const PullQuery& query, const std::function<bool(const StoredRecord&)>& may_go) = 0;
   // Durable, all or nothing, with one audit row for each kind. Idempotent. NotFound: no such
   // record.
   virtual absl::Status SettleDeliveries(const std::string& destination,

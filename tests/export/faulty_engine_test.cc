@@ -38,7 +38,12 @@ class FaultyEngine final : public control::Engine {
     return Strikes("open", 4) ? absl::UnavailableError("closed today") : absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) override {
+  control::Encoded Encode(const delivery::v1::PullReply& batch) const override {
+    return control::Encoded(static_cast<size_t>(batch.items_size()), "");
+  }
+
+  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch,
+                                               const control::Encoded&) override {
     if (Strikes("fail", 6)) return absl::UnavailableError("nothing written");
     if (Strikes("delay", 6)) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     const bool half = Strikes("half", 5);
@@ -54,8 +59,6 @@ class FaultyEngine final : public control::Engine {
     }
     return outcomes;
   }
-
-  void Settled() override {}
 
   // Forgets what it had acknowledged, and sees that later.
   absl::StatusOr<std::vector<Copy>> FindLost() override {
@@ -97,8 +100,8 @@ TEST_F(ExporterTest, WhateverAnEngineDoesItHasEachRecordInTheEnd) {
   std::cout << "seed " << seed << "\n";
   KeepMany(0, kRecords);
   const auto held = std::make_shared<Destination>();
-  const auto control = delivery::v1::Export::NewStub(
-      grpc::CreateChannel("unix:" + dir_.File("export.sock"), grpc::InsecureChannelCredentials()));
+  const auto control =
+      grpc::CreateChannel("unix:" + dir_.File("export.sock"), grpc::InsecureChannelCredentials());
   delivery::v1::Destination described;
   described.set_name("archive");
   described.set_engine("faulty");
@@ -106,7 +109,7 @@ TEST_F(ExporterTest, WhateverAnEngineDoesItHasEachRecordInTheEnd) {
   described.set_purpose("publication");
   {
     control::DestinationRunner runner(described, std::make_unique<FaultyEngine>(held, seed),
-                                      control.get());
+                                      control);
     ASSERT_TRUE(Eventually([&] { return Status().delivered() >= 200; }));
     for (int i = 0; i < 20; ++i) {
       ASSERT_TRUE(store_

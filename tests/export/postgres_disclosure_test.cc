@@ -51,7 +51,7 @@ class PostgresDisclosureTest : public testing::Test {
         }
       }
     }
-    const auto outcomes = engine.Deliver(batch);
+    const auto outcomes = engine.Deliver(batch, engine.Encode(batch));
     ASSERT_TRUE(outcomes.ok()) << outcomes.status();
     for (const control::Outcome& outcome : *outcomes)
       ASSERT_FALSE(outcome.refused) << outcome.reason;

@@ -30,8 +30,12 @@ struct Copy {
   }
 };
 
-// Used by one thread. Whatever fails, and wherever the process is killed: an item that is given
-// again is not delivered twice.
+// Of each item of a batch, in order: what delivering it takes that can be made of the item alone,
+// or why it can never be delivered (a dead letter).
+using Encoded = std::vector<absl::StatusOr<std::string>>;
+
+// Used by one thread at a time, but for Encode. Whatever fails, and wherever the process is killed:
+// an item that is given again is not delivered twice.
 class Engine {
  public:
   Engine() = default;
@@ -44,15 +48,20 @@ class Engine {
   virtual bool follows_states() const { return false; }
   // Called until it succeeds, and again after Deliver failed. Says what to do about it.
   virtual absl::Status Open() = 0;
+  // Thread-safe; for several batches at once, before it is their turn to be delivered.
+  virtual Encoded Encode(const delivery::v1::PullReply& batch) const = 0;
   // Durable: an outcome for each item, in order. A failure is of the destination as a whole;
   // the same items will be given again.
-  virtual absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) = 0;
-  // weir-control knows the outcomes of the last batch, durably.
-  virtual void Settled() = 0;
+  virtual absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch,
+                                                       const Encoded& encoded) = 0;
+  // weir-control knows the outcomes of these, durably.
+  virtual void Settled(const std::vector<Copy>&) {}
+  // weir-control has nothing to give: of all that was ever delivered it knows the outcomes.
+  virtual void AllSettled() {}
 
-  // For a destination that may lose what it acknowledged: called between batches, looks again at
-  // what is old enough, and returns what is gone. It is returned again until GivenAgain says that
-  // weir-control, durably, takes it for not delivered.
+  // For a destination that may lose what it acknowledged: called when no batch is under way, looks
+  // again at what is old enough, and returns what is gone. It is returned again until GivenAgain
+  // says that weir-control, durably, takes it for not delivered.
   virtual absl::StatusOr<std::vector<Copy>> FindLost() { return std::vector<Copy>(); }
   virtual void GivenAgain(const std::vector<Copy>&) {}
 };

@@ -37,8 +37,30 @@ absl::Status JetStreamEngine::Open() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<JetStreamEngine::Pending>> JetStreamEngine::Encode(
-    const delivery::v1::PullReply& batch, std::vector<Outcome>* outcomes) {
+Encoded JetStreamEngine::Encode(const delivery::v1::PullReply& batch) const {
+  Encoded bodies;
+  for (const delivery::v1::Item& item : batch.items()) {
+    bodies.push_back(item.has_tombstone() ? "" : MessageBody(item.record()));
+  }
+  return bodies;
+}
+
+absl::StatusOr<NatsRequest> JetStreamEngine::MessageOf(
+    const delivery::v1::Item& item, const delivery::v1::AuditHead& head,
+    const absl::StatusOr<std::string>& body, const std::optional<StreamMessage>& held) const {
+  if (!body.ok()) return body.status();
+  absl::StatusOr<NatsRequest> message = item.has_tombstone()
+                                            ? ErasureMessage(config_, item, head, held)
+                                            : RecordMessage(config_, item, head, *body);
+  const auto most = static_cast<size_t>(stream_->max_message_bytes());
+  if (!message.ok() || message->body.size() + kHeaderBytes <= most) return message;
+  return absl::InvalidArgumentError(absl::StrCat("has ", message->body.size(),
+                                                 " bytes; the NATS servers' max_payload is ", most,
+                                                 ": raise it for records as long as this one"));
+}
+
+absl::StatusOr<std::vector<JetStreamEngine::Pending>> JetStreamEngine::Prepare(
+    const delivery::v1::PullReply& batch, const Encoded& bodies, std::vector<Outcome>* outcomes) {
   std::vector<std::string> erased;
   for (const delivery::v1::Item& item : batch.items()) {
     if (item.has_tombstone()) erased.push_back(RecordSubject(config_, item.record_id()));
@@ -53,15 +75,7 @@ absl::StatusOr<std::vector<JetStreamEngine::Pending>> JetStreamEngine::Encode(
     Pending one{.index = static_cast<size_t>(i),
                 .copy = {.record_id = item.record_id(), .tombstone = item.has_tombstone()}};
     if (item.has_tombstone()) one.held = std::move(*next_held++);
-    auto message = item.has_tombstone()
-                       ? ErasureMessage(config_, item, batch.audit_head(), one.held)
-                       : RecordMessage(config_, item, batch.audit_head());
-    const auto most = static_cast<size_t>(stream_->max_message_bytes());
-    if (message.ok() && message->body.size() + kHeaderBytes > most) {
-      message = absl::InvalidArgumentError(
-          absl::StrCat("has ", message->body.size(), " bytes; the NATS servers' max_payload is ",
-                       most, ": raise it for records as long as this one"));
-    }
+    auto message = MessageOf(item, batch.audit_head(), bodies[one.index], one.held);
     if (!message.ok()) {
       outcome.refused = true;
       outcome.reason = std::string(message.status().message());
@@ -123,10 +137,10 @@ absl::Status JetStreamEngine::Note(const std::vector<Pending>& pending) {
   return ledger_.Remove(superseded);
 }
 
-absl::StatusOr<std::vector<Outcome>> JetStreamEngine::Deliver(
-    const delivery::v1::PullReply& batch) {
+absl::StatusOr<std::vector<Outcome>> JetStreamEngine::Deliver(const delivery::v1::PullReply& batch,
+                                                              const Encoded& bodies) {
   std::vector<Outcome> outcomes;
-  auto pending = Encode(batch, &outcomes);
+  auto pending = Prepare(batch, bodies, &outcomes);
   if (!pending.ok()) return pending.status();
   if (absl::Status status = Publish(&*pending, &outcomes); !status.ok()) return status;
   if (absl::Status status = EraseHeld(*pending); !status.ok()) return status;

@@ -24,8 +24,10 @@ class JetStreamEngine final : public Engine {
 
   const char* name() const override { return "jetstream"; }
   absl::Status Open() override;
-  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) override;
-  void Settled() override {}
+  // Of an erasure nothing: that takes what the stream has of the record.
+  Encoded Encode(const delivery::v1::PullReply& batch) const override;
+  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch,
+                                               const Encoded& bodies) override;
   absl::StatusOr<std::vector<Copy>> FindLost() override;
   void GivenAgain(const std::vector<Copy>& copies) override;
 
@@ -33,8 +35,13 @@ class JetStreamEngine final : public Engine {
   struct Pending;  // An item on its way.
   using Held = std::vector<std::optional<StreamMessage>>;
 
-  absl::StatusOr<std::vector<Pending>> Encode(const delivery::v1::PullReply& batch,
-                                              std::vector<Outcome>* outcomes);
+  absl::StatusOr<std::vector<Pending>> Prepare(const delivery::v1::PullReply& batch,
+                                               const Encoded& bodies,
+                                               std::vector<Outcome>* outcomes);
+  absl::StatusOr<NatsRequest> MessageOf(const delivery::v1::Item& item,
+                                        const delivery::v1::AuditHead& head,
+                                        const absl::StatusOr<std::string>& body,
+                                        const std::optional<StreamMessage>& held) const;
   absl::Status Publish(std::vector<Pending>* pending, std::vector<Outcome>* outcomes);
   absl::Status EraseHeld(const std::vector<Pending>& pending);
   absl::Status Note(const std::vector<Pending>& pending);

@@ -15,19 +15,10 @@ namespace {
 
 constexpr char kVersion[] = "Weir-Version";
 
-absl::StatusOr<NatsRequest> ToMessage(const record::v1::Record& record, const char* kind,
-                                      int64_t version, const delivery::v1::AuditHead& head) {
-  if (!IsToken(record.record_id())) {
-    return absl::InvalidArgumentError("record_id: not a token of a subject");
-  }
+NatsRequest ToMessage(const record::v1::Record& record, const char* kind, int64_t version,
+                      const delivery::v1::AuditHead& head, std::string body) {
   NatsRequest message;
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
-  const auto status = google::protobuf::util::MessageToJsonString(record, &message.body, options);
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("record: ", std::string(status.message())));
-  }
+  message.body = std::move(body);
   message.headers = {{"Weir-Kind", kind},
                      {"Weir-Record", record.record_id()},
                      {kVersion, absl::StrCat(version)},
@@ -64,11 +55,23 @@ record::v1::Record WhatTombstoneTells(const delivery::v1::Item& item) {
 
 }  // namespace
 
-absl::StatusOr<NatsRequest> RecordMessage(const config::v1::JetStream& config,
-                                          const delivery::v1::Item& item,
-                                          const delivery::v1::AuditHead& head) {
-  auto message = ToMessage(item.record(), "record", item.version(), head);
-  if (message.ok()) message->subject = RecordSubject(config, item.record_id());
+absl::StatusOr<std::string> MessageBody(const record::v1::Record& record) {
+  if (!IsToken(record.record_id())) {
+    return absl::InvalidArgumentError("record_id: not a token of a subject");
+  }
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
+  std::string body;
+  const auto status = google::protobuf::util::MessageToJsonString(record, &body, options);
+  if (status.ok()) return body;
+  return absl::InvalidArgumentError(absl::StrCat("record: ", std::string(status.message())));
+}
+
+NatsRequest RecordMessage(const config::v1::JetStream& config, const delivery::v1::Item& item,
+                          const delivery::v1::AuditHead& head, std::string body) {
+  NatsRequest message = ToMessage(item.record(), "record", item.version(), head, std::move(body));
+  message.subject = RecordSubject(config, item.record_id());
   return message;
 }
 
@@ -84,8 +87,11 @@ absl::StatusOr<NatsRequest> ErasureMessage(const config::v1::JetStream& config,
   }
   record.mutable_client()->set_mode(record::v1::ADDRESS_NONE);
   record.mutable_client()->clear_value();
-  auto message = ToMessage(record, "erasure", held.has_value() ? VersionOf(*held) : 0, head);
-  if (message.ok()) message->subject = ErasureSubject(config, item.record_id());
+  absl::StatusOr<std::string> body = MessageBody(record);
+  if (!body.ok()) return body.status();
+  NatsRequest message =
+      ToMessage(record, "erasure", held.has_value() ? VersionOf(*held) : 0, head, *std::move(body));
+  message.subject = ErasureSubject(config, item.record_id());
   return message;
 }
 

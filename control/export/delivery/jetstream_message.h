@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "config/v1/export.pb.h"
@@ -12,10 +13,11 @@
 
 namespace weir::control {
 
-// InvalidArgument: it can never be one.
-absl::StatusOr<NatsRequest> RecordMessage(const config::v1::JetStream& config,
-                                          const delivery::v1::Item& item,
-                                          const delivery::v1::AuditHead& head);
+// A message's body. InvalidArgument: it can never be one.
+absl::StatusOr<std::string> MessageBody(const record::v1::Record& record);
+
+NatsRequest RecordMessage(const config::v1::JetStream& config, const delivery::v1::Item& item,
+                          const delivery::v1::AuditHead& head, std::string body);
 
 // `held`: the record as the stream has it; what must stay of it goes into the erasure.
 absl::StatusOr<NatsRequest> ErasureMessage(const config::v1::JetStream& config,

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <tbb/global_control.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/export/delivery/delivery_run.h"
 #include "control/export/delivery/destination_runner.h"
 #include "control/export/delivery/export_config.h"
 #include "control/export/delivery/jetstream_engine.h"
@@ -50,15 +52,20 @@ int Run(const config::v1::ExportConfig& config, const sigset_t& signals) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);  // A day of intervals is larger than gRPC's default.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  const auto control = delivery::v1::Export::NewStub(grpc::CreateCustomChannel(
-      "unix:" + config.control_socket(), grpc::InsecureChannelCredentials(), arguments));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
+                   static_cast<int>(kLongestControlWait.count()));
+  const std::shared_ptr<grpc::Channel> control = grpc::CreateCustomChannel(
+      "unix:" + config.control_socket(), grpc::InsecureChannelCredentials(), arguments);
+  // Stages wait for others much more than they compute: one thread a stage, whatever the cores.
+  const tbb::global_control threads(
+      tbb::global_control::max_allowed_parallelism,
+      static_cast<size_t>(kBatchesUnderWay) * static_cast<size_t>(config.destination_size()));
   std::vector<std::unique_ptr<DestinationRunner>> runners;
   for (const config::v1::Destination& destination : config.destination()) {
     std::unique_ptr<Engine> engine = MakeEngine(config, destination);
     delivery::v1::Destination described = Describe(destination, *engine);
-    runners.push_back(std::make_unique<DestinationRunner>(std::move(described), std::move(engine),
-                                                          control.get()));
+    runners.push_back(
+        std::make_unique<DestinationRunner>(std::move(described), std::move(engine), control));
   }
   spdlog::info("weir-export {} serves {} destinations", WEIR_VERSION, runners.size());
   while (true) {
@@ -71,6 +78,7 @@ int Run(const config::v1::ExportConfig& config, const sigset_t& signals) {
       return kExitUsage;
     }
   }
+  for (const auto& runner : runners) runner->Stop();
   runners.clear();
   spdlog::info("stopped");
   return 0;

@@ -63,24 +63,32 @@ absl::StatusOr<PostgresRows> PostgresEngine::Take(const std::string& items,
   return taken;
 }
 
-absl::StatusOr<std::vector<Outcome>> PostgresEngine::Deliver(const delivery::v1::PullReply& batch) {
+Encoded PostgresEngine::Encode(const delivery::v1::PullReply& batch) const {
+  Encoded encoded;
+  for (const delivery::v1::Item& item : batch.items()) encoded.push_back(EncodeItem(item));
+  return encoded;
+}
+
+absl::StatusOr<std::vector<Outcome>> PostgresEngine::Deliver(const delivery::v1::PullReply& batch,
+                                                             const Encoded& encoded) {
   std::vector<Outcome> outcomes;
   std::vector<Outcome*> sent;
   std::string items;
   outcomes.reserve(static_cast<size_t>(batch.items_size()));
-  for (const delivery::v1::Item& item : batch.items()) {
+  for (int i = 0; i < batch.items_size(); ++i) {
+    const delivery::v1::Item& item = batch.items(i);
+    const absl::StatusOr<std::string>& text = encoded[static_cast<size_t>(i)];
     Outcome& outcome = outcomes.emplace_back(Outcome{.version = item.version()});
     if (item.state() == record::v1::RELEASE_STATE_UNSPECIFIED) {
       return absl::FailedPreconditionError(
           "weir-control says of no record who may read it; install the newer weir-control");
     }
-    const absl::StatusOr<std::string> encoded = EncodeItem(item);
-    if (!encoded.ok()) {
+    if (!text.ok()) {
       outcome.refused = true;
-      outcome.reason = std::string(encoded.status().message());
+      outcome.reason = std::string(text.status().message());
       continue;
     }
-    absl::StrAppend(&items, items.empty() ? "[" : ",", *encoded);
+    absl::StrAppend(&items, items.empty() ? "[" : ",", *text);
     sent.push_back(&outcome);
   }
   if (sent.empty()) return outcomes;

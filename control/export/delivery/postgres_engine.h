@@ -22,8 +22,9 @@ class PostgresEngine final : public Engine {
   const char* name() const override { return "postgres"; }
   bool follows_states() const override { return true; }
   absl::Status Open() override;
-  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch) override;
-  void Settled() override {}
+  Encoded Encode(const delivery::v1::PullReply& batch) const override;
+  absl::StatusOr<std::vector<Outcome>> Deliver(const delivery::v1::PullReply& batch,
+                                               const Encoded& encoded) override;
 
  private:
   // Within a transaction: why each item can never be taken, "" where it is taken.

@@ -23,16 +23,16 @@ namespace weir::control {
 namespace {
 
 constexpr mode_t kFileMode = 0644;  // The uploader is another user.
-constexpr size_t kMaxLedgerBytes = size_t{4} << 20;
+constexpr mode_t kLedgerMode = 0600;
+constexpr size_t kMaxLedgerBytes = size_t{64} << 20;  // A few hundred thousand entries.
 
 // A new file with these bytes, durable but for its directory's entry.
-absl::Status WriteNew(const std::string& path, const std::string& bytes) {
+absl::Status WriteNew(const std::string& path, const std::string& bytes, mode_t mode = kFileMode) {
   unlink(path.c_str());  // Of an earlier run, which was killed before it was noted.
-  const int fd =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return FileError("create", path);
   absl::Status status =
-      fchmod(fd, kFileMode) == 0 ? WriteAll(fd, bytes, path) : FileError("chmod", path);
+      fchmod(fd, mode) == 0 ? WriteAll(fd, bytes, path) : FileError("chmod", path);
   if (status.ok() && fsync(fd) != 0) status = FileError("sync", path);
   close(fd);
   if (!status.ok()) unlink(path.c_str());
@@ -77,7 +77,8 @@ absl::Status SpoolEngine::WriteSchema() {
 
 absl::Status SpoolEngine::ReadLedger() {
   if (ledger_ >= 0) close(ledger_);
-  ledger_ = open(ledger_path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+  ledger_ =
+      open(ledger_path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, kLedgerMode);
   if (ledger_ < 0) return FileError("open", ledger_path_);
   const absl::StatusOr<std::string> text = ReadTextFile(ledger_path_, kMaxLedgerBytes);
   if (!text.ok()) return text.status();
@@ -95,7 +96,7 @@ absl::Status SpoolEngine::ReadLedger() {
     if (access(TemporaryOf(entry.path).c_str(), F_OK) == 0) {
       if (absl::Status status = Publish(entry.path); !status.ok()) return status;
     }
-    noted_[{parts[0], parts[1] == "erasure"}] = entry;
+    noted_[{.record_id = parts[0], .tombstone = parts[1] == "erasure"}] = entry;
   }
   const size_t whole = text->rfind('\n') == std::string::npos ? 0 : text->rfind('\n') + 1;
   return ftruncate(ledger_, static_cast<off_t>(whole)) == 0 ? absl::OkStatus()
@@ -130,39 +131,64 @@ absl::Status SpoolEngine::Publish(const std::string& path) const {
   return absl::OkStatus();
 }
 
-absl::Status SpoolEngine::NoteAll(const std::map<Key, Entry>& entries) {
+std::string SpoolEngine::LinesOf(const std::map<Copy, Entry>& entries) {
   std::string lines;
-  for (const auto& [key, entry] : entries) {
-    absl::StrAppend(&lines, key.first, " ", key.second ? "erasure" : "record", " ", entry.version,
-                    " ", entry.path, "\n");
+  for (const auto& [copy, entry] : entries) {
+    absl::StrAppend(&lines, copy.record_id, " ", copy.tombstone ? "erasure" : "record", " ",
+                    entry.version, " ", entry.path, "\n");
   }
+  return lines;
+}
+
+absl::Status SpoolEngine::NoteAll(const std::map<Copy, Entry>& entries) {
+  const std::string lines = LinesOf(entries);
   if (absl::Status status = WriteAll(ledger_, lines, ledger_path_); !status.ok()) return status;
   return fdatasync(ledger_) == 0 ? absl::OkStatus() : FileError("sync", ledger_path_);
 }
 
-absl::StatusOr<std::vector<Outcome>> SpoolEngine::Deliver(const delivery::v1::PullReply& batch) {
-  std::vector<Outcome> outcomes;
-  std::map<Key, Entry> staged;
-  std::set<std::string> directories;
+std::string SpoolEngine::PathOf(const delivery::v1::Item& item) const {
+  return MlabPath(NameOf(item, config_.experiment(), config_.datatype()));
+}
+
+absl::StatusOr<std::string> SpoolEngine::EncodeItem(const delivery::v1::Item& item,
+                                                    const delivery::v1::AuditHead& head) const {
+  absl::StatusOr<std::string> row = EncodeRow(item, head);
+  absl::Status valid = row.ok() ? ValidateMlabPath(PathOf(item)) : row.status();
+  if (valid.ok()) valid = schema_.Validate(*row);
+  return valid.ok() ? row : valid;
+}
+
+Encoded SpoolEngine::Encode(const delivery::v1::PullReply& batch) const {
+  Encoded rows;
   for (const delivery::v1::Item& item : batch.items()) {
-    const Key key{item.record_id(), item.has_tombstone()};
+    rows.push_back(EncodeItem(item, batch.audit_head()));
+  }
+  return rows;
+}
+
+absl::StatusOr<std::vector<Outcome>> SpoolEngine::Deliver(const delivery::v1::PullReply& batch,
+                                                          const Encoded& rows) {
+  std::vector<Outcome> outcomes;
+  std::map<Copy, Entry> staged;
+  std::set<std::string> directories;
+  for (int i = 0; i < batch.items_size(); ++i) {
+    const delivery::v1::Item& item = batch.items(i);
+    const absl::StatusOr<std::string>& row = rows[static_cast<size_t>(i)];
+    const Copy copy{.record_id = item.record_id(), .tombstone = item.has_tombstone()};
     Outcome& outcome = outcomes.emplace_back();
-    if (const auto noted = noted_.find(key); noted != noted_.end()) {
+    if (const auto noted = noted_.find(copy); noted != noted_.end()) {
       outcome.version = noted->second.version;
       continue;
     }
-    const std::string path = MlabPath(NameOf(item, config_.experiment(), config_.datatype()));
-    const absl::StatusOr<std::string> row = EncodeRow(item, batch.audit_head());
-    absl::Status valid = row.ok() ? ValidateMlabPath(path) : row.status();
-    if (valid.ok()) valid = schema_.Validate(*row);
-    if (!valid.ok()) {
+    if (!row.ok()) {
       outcome.refused = true;
-      outcome.reason = std::string(valid.message());
+      outcome.reason = std::string(row.status().message());
       continue;
     }
+    const std::string path = PathOf(item);
     if (absl::Status status = Stage(path, *row); !status.ok()) return status;
     outcome.version = item.version();
-    staged[key] = {.version = item.version(), .path = path};
+    staged[copy] = {.version = item.version(), .path = path};
   }
   Failpoint("spool.staged");
   if (!staged.empty()) {
@@ -170,7 +196,7 @@ absl::StatusOr<std::vector<Outcome>> SpoolEngine::Deliver(const delivery::v1::Pu
     noted_.insert(staged.begin(), staged.end());
   }
   Failpoint("spool.noted");
-  for (const auto& [key, entry] : staged) {
+  for (const auto& [copy, entry] : staged) {
     if (absl::Status status = Publish(entry.path); !status.ok()) return status;
     Failpoint("spool.renamed");
     const std::string final_path = absl::StrCat(config_.directory(), "/", entry.path);
@@ -182,9 +208,29 @@ absl::StatusOr<std::vector<Outcome>> SpoolEngine::Deliver(const delivery::v1::Pu
   return outcomes;
 }
 
-void SpoolEngine::Settled() {
-  // If this fails the entries are merely kept longer.
-  if (ftruncate(ledger_, 0) == 0) noted_.clear();
+absl::Status SpoolEngine::RewriteLedger() {
+  const std::string next = ledger_path_ + ".new";
+  if (absl::Status status = WriteNew(next, LinesOf(noted_), kLedgerMode); !status.ok()) {
+    return status;
+  }
+  const int file = open(next.c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0 || rename(next.c_str(), ledger_path_.c_str()) != 0) {
+    const absl::Status status = FileError("rewrite", ledger_path_);
+    if (file >= 0) close(file);
+    return status;
+  }
+  close(std::exchange(ledger_, file));
+  return SyncDirectory(std::filesystem::path(ledger_path_).parent_path().string());
+}
+
+// If these fail the entries are merely kept longer.
+void SpoolEngine::Settled(const std::vector<Copy>& copies) {
+  for (const Copy& copy : copies) noted_.erase(copy);
+  static_cast<void>(noted_.empty() ? ftruncate(ledger_, 0) == 0 : RewriteLedger().ok());
+}
+
+void SpoolEngine::AllSettled() {
+  if (!noted_.empty() && ftruncate(ledger_, 0) == 0) noted_.clear();
 }
 
 }  // namespace weir::control

@@ -99,9 +99,11 @@ class RetentionTest : public testing::Test {
   // What a destination asks for, and what it gets.
   std::vector<PendingDelivery> Pull(const std::string& destination, bool may_go = true,
                                     const std::string& digest = kKeptDigest) {
-    const auto pulled = store_->PullDeliveries(
-        destination, absl::StrCat("archive publication ", digest), 100, /*follow_states=*/false,
-        [&](const StoredRecord&) { return may_go; });
+    const auto pulled =
+        store_->PullDeliveries({.destination = destination,
+                                .terms = absl::StrCat("archive publication ", digest),
+                                .limit = 100},
+                               [&](const StoredRecord&) { return may_go; });
     EXPECT_TRUE(pulled.ok()) << pulled.status();
     EXPECT_TRUE(store_->Flush().ok());  // How far it is.
     return pulled->items;
