@@ -51,7 +51,8 @@ class PolicyLayer {
   const std::string& digest() const { return digest_; }
   const policy::v1::Policy& proto() const { return proto_; }
 
-  // Rules that can never decide because earlier ones always do: an explanation each.
+  // Rules that can never decide, because others always do or nothing comes to them: an explanation
+  // each.
   const std::vector<std::string>& warnings() const { return warnings_; }
   // Rules without the sentence they serve: likewise.
   const std::vector<std::string>& unserved() const { return unserved_; }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "control/admission/built_in_rules.h"
+#include "control/admission/dead_rules.h"
 #include "control/admission/disclosure_names.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/label.h"
@@ -87,6 +88,8 @@ class Validator {
     CheckHiddenExport();
     for (int i = 0; i < policy_.admission_size(); ++i) CheckRecorded(i);
     CheckUsed();
+    ReportDead("export", policy_.export_(), FindDeadExport(policy_));
+    ReportDead("disclosure", policy_.disclosure(), FindDeadDisclosure(policy_));
     CheckServed(policy_.role(), "role");
     CheckServed(policy_.class_(), "class");
     CheckServed(policy_.admission(), "admission");
@@ -443,7 +446,8 @@ class Validator {
   void CheckHiddenAdmission() {
     CoverFinder finder(&policy_);
     for (int i = 0; i < policy_.admission_size(); ++i) {
-      const std::vector<uint32_t> covering = finder.AddAndFind(static_cast<uint32_t>(i));
+      const std::vector<uint32_t> covering = finder.Find(policy_.admission(i));
+      finder.Add(static_cast<uint32_t>(i));
       if (covering.empty()) continue;
       std::vector<const AdmissionRule*> rules;
       for (const uint32_t index : covering) {
@@ -485,7 +489,16 @@ class Validator {
     } else {
       findings_.never_reached.push_back(
           absl::StrCat(At(list, i, rule.name()), "never reached: ", absl::StrJoin(names, ", "),
-                       one ? " matches all it matches" : " together match all it matches"));
+                       one ? " matches all it matches" : " together match all it matches",
+                       "; put it first or remove it"));
+    }
+  }
+
+  template <typename Rules>
+  void ReportDead(const char* list, const Rules& rules, const std::vector<DeadRule>& dead) {
+    for (const DeadRule& one : dead) {
+      findings_.never_reached.push_back(
+          absl::StrCat(At(list, one.index, rules[one.index].name()), one.why));
     }
   }
 

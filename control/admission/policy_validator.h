@@ -13,7 +13,7 @@
 namespace weir::control {
 
 struct PolicyFindings {
-  std::vector<std::string> never_reached;  // Rules that earlier ones make redundant.
+  std::vector<std::string> never_reached;  // Rules that others make redundant, or nothing reaches.
   std::vector<std::string> unserved;       // Rules without the sentence they serve.
 };
 

@@ -166,23 +166,28 @@ std::vector<uint32_t> CoverFinder::FindTogether(const AdmissionRule& rule,
   return {used.begin(), used.end()};
 }
 
-std::vector<uint32_t> CoverFinder::AddAndFind(uint32_t index) {
-  const AdmissionRule& rule = policy_->admission(static_cast<int>(index));
+std::vector<uint32_t> CoverFinder::Find(const AdmissionRule& rule) const {
   const std::vector<uint32_t> earlier = Overlapping(rule);
-  std::vector<uint32_t> covering;
   for (const uint32_t other : earlier) {
-    if (Covers(policy_->admission(static_cast<int>(other)), rule)) {
-      covering = {other};
-      break;
-    }
+    if (Covers(policy_->admission(static_cast<int>(other)), rule)) return {other};
   }
-  if (covering.empty() && !earlier.empty()) covering = FindTogether(rule, earlier);
+  return earlier.empty() ? std::vector<uint32_t>() : FindTogether(rule, earlier);
+}
 
+std::vector<std::string> CoverFinder::NamesHiding(const AdmissionRule& rule) const {
+  std::vector<std::string> names;
+  for (const uint32_t index : Find(rule)) {
+    names.push_back(policy_->admission(static_cast<int>(index)).name());
+  }
+  return names;
+}
+
+void CoverFinder::Add(uint32_t index) {
+  const AdmissionRule& rule = policy_->admission(static_cast<int>(index));
   if (rule.match().client().empty()) any_client_.push_back(index);
   for (const std::string& client : rule.match().client()) {
     clients_.Insert(*IpPrefix::Parse(client), index);
   }
-  return covering;
 }
 
 }  // namespace weir::control

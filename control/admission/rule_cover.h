@@ -3,6 +3,7 @@
 #define WEIR_CONTROL_ADMISSION_RULE_COVER_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "control/admission/prefix_trie.h"
@@ -24,9 +25,12 @@ class CoverFinder {
  public:
   explicit CoverFinder(const policy::v1::Policy* policy) : policy_(policy) {}
 
-  // The earlier rules that together decide all that admission rule `index` matches: one if one is
-  // enough; none if something is left. Rules must be added in order.
-  std::vector<uint32_t> AddAndFind(uint32_t index);
+  // Those added that together decide all that the rule matches: one if one is enough; none if
+  // something is left.
+  std::vector<uint32_t> Find(const policy::v1::AdmissionRule& rule) const;
+  std::vector<std::string> NamesHiding(const policy::v1::AdmissionRule& rule) const;
+  // Admission rule `index` of the policy; in order.
+  void Add(uint32_t index);
 
  private:
   std::vector<uint32_t> Overlapping(const policy::v1::AdmissionRule& rule) const;
