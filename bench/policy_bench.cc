@@ -1,5 +1,6 @@
 // What one record costs the export policy: judged stage by stage, then encoded for the store.
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <memory>
 #include <string>
@@ -73,6 +74,12 @@ record::v1::Record Reference() {
   return record;
 }
 
+double CpuSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
 void PolicyEncode(benchmark::State& state) {
   auto policy = control::Policy::Parse("bench", kPolicy);
   if (!policy.ok()) {
@@ -89,34 +96,40 @@ void PolicyEncode(benchmark::State& state) {
                                          .client_address = "192.0.2.7",
                                          .flows = {std::string(16, 'k')}};
   const control::Measured measured{.flows = session.flows};
-  size_t bytes = 0;
+  // As a session hands them over, made just before and moved in; and as the store takes them, which
+  // frees them when it has them. Neither is the policy's.
+  constexpr size_t kBatch = 32;
   std::vector<record::v1::Record> records;
+  std::vector<control::ApprovedRecord> approved;
+  std::string encoded;
+  approved.reserve(kBatch);
   for (auto _ : state) {
-    if (records.empty()) {  // As a session hands them over: made before, moved in.
-      state.PauseTiming();
-      records.assign(1000, reference);
-      state.ResumeTiming();
+    approved.clear();
+    records.assign(kBatch, reference);
+    const double before = CpuSeconds();
+    for (record::v1::Record& record : records) {
+      auto judged = exporter.Approve(session, std::move(record), nullptr, measured);
+      if (!judged.ok()) {
+        state.SkipWithError(std::string(judged.status().message()).c_str());
+        return;
+      }
+      approved.push_back(*std::move(judged));
+      approved.back().record().SerializeToString(&encoded);
+      benchmark::DoNotOptimize(encoded);
     }
-    const auto approved = exporter.Approve(session, std::move(records.back()), nullptr, measured);
-    records.pop_back();
-    if (!approved.ok()) {
-      state.SkipWithError(std::string(approved.status().message()).c_str());
-      return;
-    }
-    std::string encoded = approved->record().SerializeAsString();
-    bytes = encoded.size();
-    benchmark::DoNotOptimize(encoded);
+    state.SetIterationTime(CpuSeconds() - before);
   }
-  state.counters["bytes"] = static_cast<double>(bytes);
-  state.SetItemsProcessed(state.iterations());
+  state.counters["bytes"] = static_cast<double>(encoded.size());
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kBatch));
 }
-BENCHMARK(PolicyEncode)->Unit(benchmark::kMicrosecond);
+BENCHMARK(PolicyEncode)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
 // The same without the policy: what is the encoding's own.
 void EncodeAlone(benchmark::State& state) {
   const record::v1::Record reference = Reference();
+  std::string encoded;
   for (auto _ : state) {
-    std::string encoded = reference.SerializeAsString();
+    reference.SerializeToString(&encoded);
     benchmark::DoNotOptimize(encoded);
   }
   state.SetItemsProcessed(state.iterations());

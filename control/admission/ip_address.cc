@@ -68,8 +68,11 @@ bool IpAddress::IsLoopback() const {
 }
 
 std::string IpAddress::ToString() const {
+  if (version_ == 4) {
+    return absl::StrCat(bytes_[0], ".", bytes_[1], ".", bytes_[2], ".", bytes_[3]);
+  }
   char text[INET6_ADDRSTRLEN] = {};
-  inet_ntop(version_ == 4 ? AF_INET : AF_INET6, bytes_.data(), text, sizeof(text));
+  inet_ntop(AF_INET6, bytes_.data(), text, sizeof(text));
   return text;
 }
 
@@ -106,7 +109,11 @@ bool IpPrefix::Covers(const IpPrefix& other) const {
   return length <= other.length && Contains(other.address);
 }
 
-std::string IpPrefix::ToString() const { return absl::StrCat(address.ToString(), "/", length); }
+std::string IpPrefix::ToString() const {
+  std::string text = address.ToString();
+  absl::StrAppend(&text, "/", length);
+  return text;
+}
 
 IpPrefix Netblock(const IpAddress& address) {
   const int length = address.version() == 4 ? 24 : 48;

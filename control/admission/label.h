@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "control/admission/signs.h"
+
 namespace weir::control {
 
 inline constexpr char kLabelForm[] =
@@ -12,6 +14,7 @@ inline constexpr char kLabelForm[] =
 // Labels are published with the record, so they must have no room for personal data: no '@' of an
 // e-mail address, no ':' or '/' of a URL, no six pairs of hex digits.
 bool IsLabel(std::string_view text);
+bool IsLabel(std::string_view text, const Signs& signs);  // The text's own, for who has them.
 
 }  // namespace weir::control
 

@@ -36,8 +36,9 @@ std::string_view TakeRule(std::string_view* text) {
 
 // Adds the text to those that are there, once.
 void JoinText(const std::string& text, std::string* all) {
+  if (text.empty() || text == *all) return;
   const std::vector<std::string> there = absl::StrSplit(*all, kJoin, absl::SkipEmpty());
-  if (text.empty() || std::find(there.begin(), there.end(), text) != there.end()) return;
+  if (std::find(there.begin(), there.end(), text) != there.end()) return;
   absl::StrAppend(all, all->empty() ? "" : std::string(1, kJoin), text);
 }
 

@@ -3,33 +3,37 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <vector>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/label.h"
+#include "control/admission/signs.h"
 
 namespace weir::control {
 namespace {
 
-constexpr int kFewestMacDigits = 12;
-constexpr int kFewestPhoneDigits = 7;
-constexpr int kMostPhoneDigits = 15;  // E.164.
+constexpr size_t kShortestMac = sizeof("aabb.ccdd.eeff") - 1;
+constexpr size_t kLongestMac = sizeof("aa:bb:cc:dd:ee:ff:00:11") - 1;
+constexpr uint32_t kFewestMacDigits = 12;
+constexpr uint32_t kFewestPhoneDigits = 7;
+constexpr uint32_t kMostPhoneDigits = 15;  // E.164.
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAlpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
-bool IsAlnum(char c) { return IsDigit(c) || IsAlpha(c); }
-bool IsHex(char c) { return IsDigit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
-
-bool IsEmail(std::string_view text) {
-  for (size_t at = text.find('@'); at != std::string_view::npos; at = text.find('@', at + 1)) {
-    // "a@b" names a mailbox of a host as much as "a@b.example" does.
-    if (at > 0 && at + 1 < text.size() && !std::isspace(static_cast<unsigned char>(text[at - 1])) &&
-        IsAlnum(text[at + 1])) {
-      return true;
-    }
+// Calls visit(place) for each place of the character; stops when it says so.
+template <typename Visit>
+bool AnyPlace(std::string_view text, char c, Visit visit) {
+  for (size_t at = text.find(c); at != std::string_view::npos; at = text.find(c, at + 1)) {
+    if (visit(at)) return true;
   }
   return false;
+}
+
+bool IsEmail(std::string_view text) {
+  return AnyPlace(text, '@', [&](size_t at) {
+    // "a@b" names a mailbox of a host as much as "a@b.example" does.
+    return at > 0 && at + 1 < text.size() &&
+           !std::isspace(static_cast<unsigned char>(text[at - 1])) && IsAlnum(text[at + 1]);
+  });
 }
 
 // `lower` has no upper-case letters.
@@ -39,40 +43,51 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
 }
 
 bool IsUrl(std::string_view text) {
-  // Each ends in its own sign, which is rarer than its letters.
-  constexpr std::array<std::string_view, 4> kMarks{"://", "www.", "mailto:", "data:"};
-  for (size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != '.' && text[at] != ':' && text[at] != '/') continue;
-    const std::string_view before = text.substr(0, at + 1);
-    for (const std::string_view mark : kMarks) {
-      if (before.size() >= mark.size() &&
-          EqualsIgnoringCase(before.substr(before.size() - mark.size()), mark)) {
-        return true;
-      }
-    }
-  }
-  return false;
+  const auto ends_at = [&](size_t at, std::string_view mark) {
+    const size_t end = at + 1;
+    return end >= mark.size() &&
+           EqualsIgnoringCase(text.substr(end - mark.size(), mark.size()), mark);
+  };
+  return AnyPlace(text, '.', [&](size_t at) { return ends_at(at, "www."); }) ||
+         AnyPlace(text, ':', [&](size_t at) {
+           return text.substr(at).starts_with("://") || ends_at(at, "mailto:") ||
+                  ends_at(at, "data:");
+         });
 }
 
-// Calls visit(word) for each maximal run of characters that `belongs`; stops when it says so.
-template <typename Belongs, typename Visit>
-bool AnyRun(std::string_view text, Belongs belongs, Visit visit) {
-  for (size_t at = 0; at < text.size();) {
-    if (!belongs(text[at])) {
-      ++at;
-      continue;
-    }
-    size_t end = at;
-    while (end < text.size() && belongs(text[end])) ++end;
-    if (visit(text.substr(at, end - at))) return true;
-    at = end;
+// By a character's value, whether it belongs.
+using CharSet = std::array<bool, 256>;
+template <typename Belongs>
+constexpr CharSet MakeCharSet(Belongs belongs) {
+  CharSet set{};
+  for (size_t byte = 0; byte < set.size(); ++byte) set[byte] = belongs(static_cast<char>(byte));
+  return set;
+}
+
+constexpr CharSet kInAddress =
+    MakeCharSet([](char c) { return IsAlnum(c) || c == ':' || c == '.'; });
+constexpr CharSet kInMac =
+    MakeCharSet([](char c) { return IsAlnum(c) || c == ':' || c == '.' || c == '-'; });
+constexpr CharSet kInPhone = MakeCharSet([](char c) {
+  return IsDigit(c) || c == ' ' || c == '+' || (c >= '(' && c <= ')') || (c >= '-' && c <= '/');
+});
+
+// Calls visit(run) for each maximal run of characters in the set; stops when it says so.
+template <typename Visit>
+bool AnyRun(std::string_view text, const CharSet& set, Visit visit) {
+  const auto belongs = [&](char c) { return set[static_cast<unsigned char>(c)]; };
+  for (auto end = text.begin();;) {
+    const auto begin = std::find_if(end, text.end(), belongs);
+    if (begin == text.end()) return false;
+    end = std::find_if_not(begin, text.end(), belongs);
+    if (visit(std::string_view(begin, end))) return true;
   }
-  return false;
 }
 
 // aa:bb:cc:dd:ee:ff, aa-bb-..., aabb.ccdd.eeff; also of eight bytes (EUI-64).
 bool IsMac(std::string_view word) {
   while (!word.empty() && !IsAlnum(word.back())) word.remove_suffix(1);
+  if (word.size() < kShortestMac || word.size() > kLongestMac) return false;
   size_t digits = 0, group = 0, shortest = 9, longest = 0, groups = 1;
   char separator = 0;
   for (const char c : word) {
@@ -116,7 +131,7 @@ bool IsPhone(std::string_view number) {
       (number.size() == 10 || number[10] == ' ')) {
     return IsPhone(number.substr(10));
   }
-  int digits = 0;
+  uint32_t digits = 0;
   size_t group = 0, groups = 0;
   for (const char c : number) {
     if (IsDigit(c)) {
@@ -131,16 +146,12 @@ bool IsPhone(std::string_view number) {
   }
   if (digits < kFewestPhoneDigits || digits > kMostPhoneDigits || (group == 1 && groups > 0))
     return false;
-  return number.front() == '+' || number.front() == '(' ||
-         static_cast<size_t>(digits) != number.size();
+  return number.front() == '+' || number.front() == '(' || digits != number.size();
 }
 
 // What letters touch belongs to a word ("v1.2", "018f-4e"), not to a number.
 bool HasPhone(std::string_view text) {
-  const auto belongs = [](char c) {
-    return IsDigit(c) || c == ' ' || c == '+' || (c >= '(' && c <= ')') || (c >= '-' && c <= '/');
-  };
-  return AnyRun(text, belongs, [&](std::string_view run) {
+  return AnyRun(text, kInPhone, [&](std::string_view run) {
     const auto begin = static_cast<size_t>(run.data() - text.data());
     const size_t end = begin + run.size();
     if (begin > 0 && IsAlnum(text[begin - 1])) {
@@ -154,31 +165,14 @@ bool HasPhone(std::string_view text) {
   });
 }
 
-// How many of each sign a text has: most have too few for most shapes.
-struct Signs {
-  int digits = 0, hex = 0, dots = 0, colons = 0, ats = 0;
-
-  explicit Signs(std::string_view text) {
-    for (const char c : text) {
-      digits += IsDigit(c);
-      hex += IsHex(c);
-      dots += c == '.';
-      colons += c == ':';
-      ats += c == '@';
-    }
-  }
-};
-
-const char* FindShape(std::string_view text) {
-  const Signs signs(text);
-  const bool pointed = signs.dots + signs.colons > 0;
-  if (signs.ats > 0 && IsEmail(text)) return "an e-mail address";
-  if (pointed && IsUrl(text)) return "a URL";
-  const auto in_mac = [](char c) { return IsAlnum(c) || c == ':' || c == '-' || c == '.'; };
-  if (signs.hex >= kFewestMacDigits && AnyRun(text, in_mac, IsMac)) return "a MAC address";
-  const auto in_address = [](char c) { return IsAlnum(c) || c == ':' || c == '.'; };
-  if (pointed && AnyRun(text, in_address, IsAddress)) return "an IP address";
-  return signs.digits >= kFewestPhoneDigits && HasPhone(text) ? "a telephone number" : nullptr;
+const char* FindShape(std::string_view text, const Signs& signs) {
+  const uint64_t dots = signs[Signs::kDot], colons = signs[Signs::kColon];
+  if (signs.Has(Signs::kAt) && IsEmail(text)) return "an e-mail address";
+  if (dots + colons > 0 && IsUrl(text)) return "a URL";
+  if (signs[Signs::kHex] >= kFewestMacDigits && AnyRun(text, kInMac, IsMac)) return "a MAC address";
+  if ((dots >= 3 || colons >= 2) && AnyRun(text, kInAddress, IsAddress)) return "an IP address";
+  if (signs[Signs::kDigit] >= kFewestPhoneDigits && HasPhone(text)) return "a telephone number";
+  return nullptr;
 }
 
 std::string PercentDecoded(std::string_view text) {
@@ -194,12 +188,17 @@ std::string PercentDecoded(std::string_view text) {
   return decoded;
 }
 
+const char* FindShapeOrHidden(std::string_view text, const Signs& signs) {
+  const char* shape = FindShape(text, signs);
+  if (shape != nullptr || !signs.Has(Signs::kPercent)) return shape;
+  const std::string decoded = PercentDecoded(text);
+  return FindShape(decoded, Signs(decoded));
+}
+
 }  // namespace
 
 const char* FindPersonalShape(std::string_view text) {
-  if (const char* shape = FindShape(text)) return shape;
-  if (text.find('%') == std::string_view::npos) return nullptr;
-  return FindShape(PercentDecoded(text));
+  return FindShapeOrHidden(text, Signs(text));
 }
 
 std::optional<std::string> FindMetadataFault(
@@ -207,30 +206,31 @@ std::optional<std::string> FindMetadataFault(
   if (metadata.size() > kMaxMetadataKeys) {
     return absl::StrCat(metadata.size(), " keys; at most ", kMaxMetadataKeys);
   }
-  std::vector<std::string_view> keys;
-  keys.reserve(static_cast<size_t>(metadata.size()));
+  std::array<std::string_view, kMaxMetadataKeys> keys;
+  auto end = keys.begin();
+  uint64_t endings = 0;  // A bit for each length and last character: few keys have both in common.
   for (const record::v1::Metadata& entry : metadata) {
     // A key that is no label may itself be personal, so it is not repeated.
-    if (!IsLabel(entry.key())) return absl::StrCat("a key; allowed: ", kLabelForm);
+    const Signs in_key(entry.key()), in_value(entry.value());
+    if (!IsLabel(entry.key(), in_key)) return absl::StrCat("a key; allowed: ", kLabelForm);
     const auto fault = [&](const auto&... what) {
       return absl::StrCat("\"", entry.key(), "\": ", what...);
     };
-    if (std::find(keys.begin(), keys.end(), entry.key()) != keys.end()) {
+    const uint64_t ending = uint64_t{1} << (entry.key().size() * 5 + entry.key().back()) % 64;
+    if ((endings & ending) != 0 && std::find(keys.begin(), end, entry.key()) != end) {
       return fault("is there twice");
     }
-    keys.push_back(entry.key());
+    endings |= ending;
+    *end++ = entry.key();
     const std::string& value = entry.value();
     if (value.size() > kMaxMetadataValueBytes) {
       return fault(value.size(), " bytes; at most ", kMaxMetadataValueBytes);
     }
-    const bool plain = std::all_of(value.begin(), value.end(),
-                                   [](unsigned char c) { return c >= 0x20 && c < 0x7F; });
-    if (!plain) return fault("printable ASCII only");
-    for (const std::string* text : {&entry.key(), &value}) {
-      if (const char* shape = FindPersonalShape(*text)) {
-        return fault("has the shape of ", shape,
-                     "; it would be published: leave personal data out");
-      }
+    if (in_value.Has(Signs::kUnprintable)) return fault("printable ASCII only");
+    const char* shape = FindShapeOrHidden(entry.key(), in_key);
+    if (shape == nullptr) shape = FindShapeOrHidden(value, in_value);
+    if (shape != nullptr) {
+      return fault("has the shape of ", shape, "; it would be published: leave personal data out");
     }
   }
   return std::nullopt;

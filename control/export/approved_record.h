@@ -27,7 +27,7 @@ class ApprovedRecord {
 
  private:
   friend class ExportPolicy;
-  ApprovedRecord(record::v1::Record record, const ReleaseTerms& terms)
+  ApprovedRecord(record::v1::Record&& record, const ReleaseTerms& terms)
       : record_(std::move(record)), terms_(terms) {}
 
   record::v1::Record record_;

@@ -1,11 +1,12 @@
 #include "control/export/export_policy.h"
 
-#include <absl/container/flat_hash_map.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/unknown_field_set.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,66 +19,37 @@ namespace {
 // Between the clock of the session and that of its packets, which follows the first once a second.
 constexpr int64_t kClockSlackNs = 2'000'000'000;
 
-using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::Reflection;
-
-// The fields of a message type that hold messages.
-using MessageFields = std::vector<const FieldDescriptor*>;
-
-// Of each type a record is made of; looked up once a message, so made once.
-const MessageFields& MessageFieldsOf(const Descriptor* type) {
-  using Table = absl::flat_hash_map<const Descriptor*, MessageFields>;
-  static const Table& table = *[] {
-    auto* made = new Table;
-    std::vector<const Descriptor*> waiting{record::v1::Record::descriptor()};
-    while (!waiting.empty()) {
-      const Descriptor* at = waiting.back();
-      waiting.pop_back();
-      const auto [entry, added] = made->try_emplace(at);
-      for (int i = 0; added && i < at->field_count(); ++i) {
-        if (at->field(i)->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-        entry->second.push_back(at->field(i));
-        waiting.push_back(at->field(i)->message_type());
-      }
-    }
-    return made;
-  }();
-  return table.find(type)->second;
-}
-
-// Path of the first message that carries a field its schema does not name; empty if none does.
-std::string FindUnknownField(const Message& message, const char* name) {
-  const Reflection& reflection = *message.GetReflection();
-  if (const auto& unknown = reflection.GetUnknownFields(message); !unknown.empty()) {
-    return absl::StrCat(name, " (field number ", unknown.field(0).number(), ")");
-  }
-  const auto search = [&](const FieldDescriptor* field, const Message& child) {
-    const std::string found = FindUnknownField(child, field->name().c_str());
-    return found.empty() ? found : absl::StrCat(name, ".", found);
+// Path of the first message that carries a field its schema does not name; empty if none does. Each
+// type of message in a record must be looked at here: a test goes through the schema for one that
+// is not.
+std::string FindUnknownField(const record::v1::Record& record) {
+  std::string found;
+  const auto look = [&](const char* path, const auto& message) {
+    static const google::protobuf::Reflection& reflection =
+        *message.GetReflection();  // Of its type.
+    const google::protobuf::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
+    if (unknown.empty() || !found.empty()) return;
+    found = absl::StrCat(path, " (field number ", unknown.field(0).number(), ")");
   };
-  for (const FieldDescriptor* field : MessageFieldsOf(message.GetDescriptor())) {
-    if (!field->is_repeated()) {
-      if (!reflection.HasField(message, field)) continue;
-      if (std::string found = search(field, reflection.GetMessage(message, field));
-          !found.empty()) {
-        return found;
-      }
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      if (std::string found = search(field, reflection.GetRepeatedMessage(message, field, i));
-          !found.empty()) {
-        return found;
-      }
-    }
-  }
-  return "";
+  look("record", record);
+  look("record.negotiated_at", record.negotiated_at());
+  look("record.server", record.server());
+  look("record.client", record.client());
+  look("record.requested", record.requested());
+  for (const auto& size : record.requested().payload()) look("record.requested.payload", size);
+  look("record.granted", record.granted());
+  for (const auto& size : record.granted().payload()) look("record.granted.payload", size);
+  look("record.result", record.result());
+  look("record.result.one_way_delay", record.result().one_way_delay());
+  for (const auto& one : record.result().intervals()) look("record.result.intervals", one);
+  for (const auto& one : record.metadata()) look("record.metadata", one);
+  return found;
 }
 
-const char* Suffix(record::v1::Direction direction) {
-  return direction == record::v1::DOWN ? "-down" : "-up";
+// The session's id and the direction.
+bool IsRecordId(std::string_view id, std::string_view session, record::v1::Direction direction) {
+  return id.starts_with(session) &&
+         id.substr(session.size()) == (direction == record::v1::DOWN ? "-down" : "-up");
 }
 
 // Judges one record, stage by stage, noting each if somebody asked.
@@ -89,11 +61,11 @@ class Judge {
 
   // What makes a record one of this session, and complete.
   absl::Status Check() {
-    if (std::string unknown = FindUnknownField(record_, "record"); !unknown.empty()) {
+    if (const std::string unknown = FindUnknownField(record_); !unknown.empty()) {
       return Refuse("schema", "closed_schema", unknown,
                     "not a field of the record schema; leave it out");
     }
-    Note("schema", "closed_schema", "record", "", "only fields of the schema", policy::v1::PASSED);
+    Note("schema", "closed_schema", "record", {}, {"only fields of the schema"});
     if (absl::Status status = CheckSession(); !status.ok()) return status;
     if (absl::Status status = CheckFlows(); !status.ok()) return status;
     if (absl::Status status = CheckTime(); !status.ok()) return status;
@@ -101,29 +73,36 @@ class Judge {
       return Refuse("origin", "active_only", "origin_active",
                     "passive data has no route into the store; it goes to its researcher directly");
     }
-    Note("origin", "active_only", "origin_active", "true", "true", policy::v1::PASSED);
+    Note("origin", "active_only", "origin_active", {"true"}, {"true"});
     if (absl::Status status = CheckComplete(); !status.ok()) return status;
     return Screen();
   }
 
   absl::Status Refuse(const char* stage, const char* rule, const std::string& field,
                       const std::string& why) {
-    Note(stage, rule, field, "", why, policy::v1::REFUSED);
+    Note(stage, rule, field, {}, {why}, policy::v1::REFUSED);
     return absl::InvalidArgumentError(absl::StrCat("record ", record_.record_id(), ": ", field,
                                                    ": ", why, " (stage ", stage, ", rule ", rule,
                                                    ")"));
   }
 
-  policy::v1::TraceStep* Note(const char* stage, const std::string& rule, const std::string& field,
-                              const std::string& value, const std::string& limit,
-                              policy::v1::Verdict verdict) {
+  // Value and limit come in pieces, which are joined only if somebody asked.
+  using Pieces = std::initializer_list<absl::AlphaNum>;
+  policy::v1::TraceStep* Note(const char* stage, std::string_view rule, std::string_view field,
+                              Pieces value, Pieces limit,
+                              policy::v1::Verdict verdict = policy::v1::PASSED) {
     if (trace_ == nullptr) return nullptr;
+    const auto join = [](Pieces pieces) {
+      std::string text;
+      for (const absl::AlphaNum& piece : pieces) absl::StrAppend(&text, piece);
+      return text;
+    };
     policy::v1::TraceStep* step = trace_->add_steps();
     step->set_stage(stage);
-    step->set_rule(rule);
-    step->set_field(field);
-    step->set_value(value);
-    step->set_limit(limit);
+    step->set_rule(rule.data(), rule.size());
+    step->set_field(field.data(), field.size());
+    step->set_value(join(value));
+    step->set_limit(join(limit));
     step->set_verdict(verdict);
     return step;
   }
@@ -136,10 +115,25 @@ class Judge {
       const bool allow = rule != nullptr && rule->effect() == policy::v1::ALLOW;
       policy::v1::TraceStep* step =
           Note("decide", rule == nullptr ? kDefaultDenyRule : rule->name(), "",
-               allow ? "ALLOW" : "DENY", "", allow ? policy::v1::PASSED : policy::v1::REFUSED);
+               {allow ? "ALLOW" : "DENY"}, {}, allow ? policy::v1::PASSED : policy::v1::REFUSED);
       step->set_profile(policy.layers()[layer]->profile());
       if (rule != nullptr) *step->mutable_serves() = rule->serves();
       if (!allow) return;
+    }
+  }
+
+  // What becomes of a record that is let through.
+  void NoteTerms(const ExportVerdict& verdict, const std::string& client) {
+    if (trace_ == nullptr) return;
+    Note("address", verdict.rule, "client", {client},
+         {record::v1::AddressMode_Name(verdict.address)});
+    Note("release", verdict.rule, "release_class", {},
+         {record::v1::ReleaseClass_Name(verdict.release_class)});
+    if (verdict.release_class == record::v1::PUBLIC) {
+      Note("release", verdict.rule, "embargo_days", {}, {verdict.embargo_days});
+    }
+    if (verdict.keep_days != 0) {
+      Note("retention", verdict.rule, "keep_days", {}, {verdict.keep_days});
     }
   }
 
@@ -160,8 +154,8 @@ class Judge {
         return Refuse("screening", kMetadataRule, field, absl::StrCat("has the shape of ", shape));
       }
     }
-    Note("screening", kMetadataRule, "metadata", absl::StrCat(record_.metadata_size(), " keys"),
-         absl::StrCat("<= ", kMaxMetadataKeys, ", screened"), policy::v1::PASSED);
+    Note("screening", kMetadataRule, "metadata", {record_.metadata_size(), " keys"},
+         {"<= ", kMaxMetadataKeys, ", screened"});
     return absl::OkStatus();
   }
 
@@ -180,7 +174,7 @@ class Judge {
     if (record_.direction() != record::v1::DOWN && record_.direction() != record::v1::UP) {
       return refuse("direction", "required");
     }
-    if (record_.record_id() != absl::StrCat(session_.session_id, Suffix(record_.direction()))) {
+    if (!IsRecordId(record_.record_id(), session_.session_id, record_.direction())) {
       return refuse("record_id", "must be the session id and the direction");
     }
     if (session_.negotiated_unix_ns != 0 &&
@@ -188,8 +182,8 @@ class Judge {
          record_.negotiated_at().nanos() != session_.negotiated_unix_ns % 1'000'000'000)) {
       return refuse("negotiated_at", "not when its session was admitted");
     }
-    Note("session", "admitted_session", "session_id", session_.session_id, session_.admission_rule,
-         policy::v1::PASSED);
+    Note("session", "admitted_session", "session_id", {session_.session_id},
+         {session_.admission_rule});
     return absl::OkStatus();
   }
 
@@ -197,7 +191,7 @@ class Judge {
   absl::Status CheckFlows() {
     constexpr char kRule[] = "admitted_flow";
     if (!measured_.flows.has_value()) {
-      Note("session", kRule, "flows", "", "of the session's stored intervals",
+      Note("session", kRule, "flows", {}, {"of the session's stored intervals"},
            policy::v1::NOT_JUDGED);
       return absl::OkStatus();
     }
@@ -213,8 +207,7 @@ class Judge {
       return Refuse("session", kRule, "flows",
                     "counts packets of no flow of its session; only what was negotiated is kept");
     }
-    Note("session", kRule, "flows", absl::StrCat(measured_.flows->size()),
-         absl::StrCat(admitted.size(), " admitted"), policy::v1::PASSED);
+    Note("session", kRule, "flows", {measured_.flows->size()}, {admitted.size(), " admitted"});
     return absl::OkStatus();
   }
 
@@ -236,8 +229,7 @@ class Judge {
                       "was is kept");
       }
     }
-    Note("session", kRule, "result.first_rx_unix_ns", "", "within the session's time",
-         policy::v1::PASSED);
+    Note("session", kRule, "result.first_rx_unix_ns", {}, {"within the session's time"});
     return absl::OkStatus();
   }
 
@@ -301,20 +293,10 @@ absl::StatusOr<ApprovedRecord> ExportPolicy::Approve(const AdmittedSession& sess
                      "\" withholds it (stage decide); an export rule of the policy must allow it"));
   }
   auto client = KeepAddress(verdict.address, session.client_address);
-  if (!client)
+  if (!client) {
     return judge.Refuse("address", "client_address", "client", "its address is not known");
-  judge.Note("address", verdict.rule, "client", client->value(),
-             record::v1::AddressMode_Name(verdict.address), policy::v1::PASSED);
-  judge.Note("release", verdict.rule, "release_class", "",
-             record::v1::ReleaseClass_Name(verdict.release_class), policy::v1::PASSED);
-  if (verdict.release_class == record::v1::PUBLIC) {
-    judge.Note("release", verdict.rule, "embargo_days", "", absl::StrCat(verdict.embargo_days),
-               policy::v1::PASSED);
   }
-  if (verdict.keep_days != 0) {
-    judge.Note("retention", verdict.rule, "keep_days", "", absl::StrCat(verdict.keep_days),
-               policy::v1::PASSED);
-  }
+  judge.NoteTerms(verdict, client->value());
   *record.mutable_client() = *std::move(client);
   record.set_experiment(session.experiment);
   record.set_purpose(session.purpose);

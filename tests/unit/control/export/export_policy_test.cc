@@ -1,8 +1,13 @@
 #include "control/export/export_policy.h"
 
+#include <google/protobuf/message.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <type_traits>
+
+#include "absl/strings/str_cat.h"
 
 namespace weir::control {
 namespace {
@@ -96,22 +101,44 @@ TEST_F(ExportPolicyTest, DeniedAndUnmatchedAreWithheld) {
   EXPECT_NE(refused.status().message().find("\"default_deny\""), std::string::npos);
 }
 
+// Calls visit(path, message) for the message and each of those it can hold, all of them made.
+template <typename Visit>
+void VisitMessages(const std::string& path, google::protobuf::Message* message, Visit visit) {
+  visit(path, message);
+  const google::protobuf::Reflection& reflection = *message->GetReflection();
+  for (int i = 0; i < message->GetDescriptor()->field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = message->GetDescriptor()->field(i);
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    VisitMessages(absl::StrCat(path, ".", field->name()),
+                  field->is_repeated() ? reflection.AddMessage(message, field)
+                                       : reflection.MutableMessage(message, field),
+                  visit);
+  }
+}
+
 TEST_F(ExportPolicyTest, RefusesUnknownFieldsAtAnyDepth) {
   // Field 99, length-delimited: "mail".
-  const std::string unknown("\x9a\x06\x04mail", 7);
   Record record = Complete();
-  ASSERT_TRUE(record.ParseFromString(record.SerializeAsString() + unknown));
-  auto refused = policy_.Approve(Session("rest"), record);
-  EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
-  EXPECT_NE(refused.status().message().find("field number 99"), std::string::npos);
+  ASSERT_TRUE(record.ParseFromString(record.SerializeAsString() + "\x9a\x06\x04mail"));
+  EXPECT_NE(policy_.Approve(Session("rest"), record).status().message().find("field number 99"),
+            std::string::npos);
 
+  // In every message that the schema knows, so that none can be forgotten.
   record = Complete();
-  auto* interval = record.mutable_result()->mutable_intervals(0);
-  ASSERT_TRUE(interval->ParseFromString(interval->SerializeAsString() + unknown));
-  refused = policy_.Approve(Session("rest"), record);
-  EXPECT_NE(refused.status().message().find("record.result.intervals (field number 99)"),
-            std::string::npos)
-      << refused.status();
+  int places = 0;
+  VisitMessages("record", &record, [&](const std::string& path, auto* message) {
+    google::protobuf::UnknownFieldSet* unknown =
+        message->GetReflection()->MutableUnknownFields(message);
+    unknown->AddLengthDelimited(99, "mail");
+    const absl::Status refused = policy_.Approve(Session("rest"), record).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused)) << path << ": " << refused;
+    EXPECT_NE(refused.message().find(path + " (field number 99): not a field of the record schema"),
+              std::string::npos)
+        << path << ": " << refused;
+    unknown->Clear();
+    ++places;
+  });
+  EXPECT_GE(places, 12);
 }
 
 TEST_F(ExportPolicyTest, RefusesWhatIsNotOfAnAdmittedSession) {
