@@ -1,5 +1,6 @@
 """All rows, in the order they are run and shown."""
 
+from rows.admission import ADMISSION
 from rows.components import COMPONENTS
 from rows.counters import COUNTERS
 from rows.generate import GENERATE
@@ -10,4 +11,6 @@ from rows.pacing_gap import PACING_GAP
 from rows.pacing_rate import PACING_RATE
 from rows.policy import POLICY
 
-ROWS = (*COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *POLICY, *MEMORY)
+ROWS = (
+    *COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *POLICY, *ADMISSION, *MEMORY,
+)  # fmt: skip

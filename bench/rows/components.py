@@ -1,34 +1,16 @@
 """Rows that compare two benchmarks of one Google Benchmark executable: a hot component beside a
 loop that does the least anyone could."""
 
-import json
-import subprocess
-
-from harness.error import BenchError
-from harness.machine import affinity, program
+from harness.google_benchmark import run_benchmark
 from harness.row import Bar, Outcome, Row, Settings, alternate, ratio_outcome
-
-
-def run_benchmark(executable: str, name: str, settings: Settings) -> float:
-    """TSC cycles a packet: the benchmark's counter "cycles"."""
-    command = [program(executable), f"--benchmark_filter=^{name}(/manual_time)?$",
-               f"--benchmark_min_time={settings.seconds}", "--benchmark_format=json"]  # fmt: skip
-    with affinity({settings.cpus.worker}):
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60 + 20 * settings.seconds)
-    if ended.returncode != 0 or not ended.stdout.lstrip().startswith("{"):
-        raise BenchError(f"build/{executable} has no benchmark {name}: {(ended.stderr.strip() or 'it said nothing')[-300:]}")
-    found = json.loads(ended.stdout)["benchmarks"]
-    if len(found) != 1 or "cycles" not in found[0]:
-        raise BenchError(f"{name} of build/{executable} gave no cycles")
-    return found[0]["cycles"]
 
 
 def component_row(name: str, about: str, executable: str, benchmark: str, beside: str, bar: Bar) -> Row:
     def measure(settings: Settings) -> Outcome:
         weir, peer = alternate(
             settings,
-            lambda: run_benchmark(executable, benchmark, settings),
-            lambda: run_benchmark(executable, beside, settings),
+            lambda: run_benchmark(executable, benchmark, settings)["cycles"],  # TSC, a packet.
+            lambda: run_benchmark(executable, beside, settings)["cycles"],
         )
         return ratio_outcome(weir, peer, bar)
 
