@@ -84,7 +84,7 @@ bool Admission::Identify(Attempt* attempt) const {
   return true;
 }
 
-// What a layer with an ASN list or with roles makes of the client.
+// What a layer with an ASN table or with roles makes of the client.
 void Admission::NoteWho(Attempt* attempt, size_t layer) const {
   const PolicyLayer& rules = *attempt->policy->layers()[layer];
   const Identified who = rules.Identify(attempt->subject.identity, attempt->subject.client);
@@ -95,8 +95,8 @@ void Admission::NoteWho(Attempt* attempt, size_t layer) const {
                    .value = std::move(value),
                    .profile = attempt->Profile(layer)});
   };
-  if (!rules.proto().asn_list().empty()) {
-    note("asn", who.asn == 0 ? std::string("not known") : absl::StrCat("AS", who.asn));
+  if (!rules.proto().asn_table().empty()) {
+    note("asn", who.origin == nullptr ? "not known" : who.origin->name);
   }
   if (!rules.proto().role().empty()) {
     note("role", who.roles.empty() ? std::string("none") : absl::StrJoin(who.roles, ", "));

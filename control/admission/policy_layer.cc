@@ -37,7 +37,8 @@ const char* LabelMismatch(const AdmissionRule& rule, const AdmissionSubject& sub
   const policy::v1::Match& match = rule.match();
   if (!Holds(match.identity(), subject.identity)) return "match.identity";
   const auto& asns = match.asn();
-  if (!asns.empty() && std::find(asns.begin(), asns.end(), who.asn) == asns.end()) {
+  if (!asns.empty() &&
+      std::none_of(asns.begin(), asns.end(), [&](uint32_t asn) { return IsOf(who.origin, asn); })) {
     return "match.asn";
   }
   const auto& roles = match.role();
@@ -66,7 +67,7 @@ absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Parse(const std:
   layer->warnings_ = std::move(findings->never_reached);
   layer->unserved_ = std::move(findings->unserved);
   layer->digest_ = Sha256Digest(text);
-  if (absl::Status status = layer->LoadAsnList(); !status.ok()) return status;
+  if (absl::Status status = layer->LoadAsnTable(); !status.ok()) return status;
   layer->roles_.emplace(&layer->proto_);
   layer->IndexClients();
   return layer;
@@ -78,26 +79,27 @@ absl::StatusOr<std::shared_ptr<const PolicyLayer>> PolicyLayer::Load(const std::
   return Parse(path, *text);
 }
 
-absl::Status PolicyLayer::LoadAsnList() {
-  if (proto_.asn_list().empty()) return absl::OkStatus();
-  const std::filesystem::path file = std::filesystem::path(path_).parent_path() / proto_.asn_list();
-  const auto text = ReadTextFile(file, kMaxPolicyBytes);
-  if (!text.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, ": asn_list: ", std::string(text.status().message())));
+absl::Status PolicyLayer::LoadAsnTable() {
+  if (proto_.asn_table().empty()) return absl::OkStatus();
+  std::string digests = absl::StrCat("weir-policy-asn-table-1\n", digest_, "\n");
+  for (const std::string& name : proto_.asn_table()) {
+    const std::filesystem::path file = std::filesystem::path(path_).parent_path() / name;
+    const auto text = ReadTextFile(file, AsnTable::kMaxFileBytes);
+    if (!text.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path_, ": asn_table: ", std::string(text.status().message())));
+    }
+    if (absl::Status status = asn_table_.Add(file, *text); !status.ok()) return status;
+    absl::StrAppend(&digests, Sha256Digest(*text), "\n");
   }
-  auto list = AsnList::Parse(file, *text);
-  if (!list.ok()) return list.status();
-  asn_list_ = *std::move(list);
-  digest_ = Sha256Digest(
-      absl::StrCat("weir-policy-asn-list-1\n", digest_, "\n", Sha256Digest(*text), "\n"));
+  digest_ = Sha256Digest(digests);
   return absl::OkStatus();
 }
 
 Identified PolicyLayer::Identify(const std::string& identity, const IpAddress& client) const {
   Identified who;
-  if (!proto_.asn_list().empty()) who.asn = asn_list_.Find(client);
-  if (!proto_.role().empty()) who.roles = roles_->Of(identity, client, who.asn);
+  who.origin = asn_table_.Find({client, client.bits()});
+  if (!proto_.role().empty()) who.roles = roles_->Of(identity, client, who.origin);
   return who;
 }
 

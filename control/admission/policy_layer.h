@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "control/admission/asn_list.h"
+#include "control/admission/asn_table.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/prefix_trie.h"
 #include "control/admission/roles.h"
@@ -32,7 +32,7 @@ struct AdmissionSubject {
 
 // What one policy file makes of a subject's identity and address.
 struct Identified {
-  uint32_t asn = 0;  // 0: not known.
+  const Origin* origin = nullptr;  // Of the address; null: not known.
   std::vector<std::string> roles = {};
 };
 
@@ -47,7 +47,7 @@ class PolicyLayer {
 
   const std::string& path() const { return path_; }
   const std::string& profile() const { return proto_.profile(); }
-  // "sha256:<hex>" of the file's bytes; with an asn_list, of the digests of both.
+  // "sha256:<hex>" of the file's bytes; with an asn_table, of the digests of all.
   const std::string& digest() const { return digest_; }
   const policy::v1::Policy& proto() const { return proto_; }
 
@@ -76,7 +76,7 @@ class PolicyLayer {
 
  private:
   PolicyLayer() = default;
-  absl::Status LoadAsnList();
+  absl::Status LoadAsnTable();
   void IndexClients();
   const policy::v1::Class* FindClass(const std::string& name) const;
 
@@ -85,7 +85,7 @@ class PolicyLayer {
   std::string digest_;
   std::vector<std::string> warnings_;
   std::vector<std::string> unserved_;
-  AsnList asn_list_;
+  AsnTable asn_table_;
   std::optional<Roles> roles_;        // Of proto_.
   PrefixTrie clients_;                // Values are indexes of admission rules.
   std::vector<uint32_t> any_client_;  // Indexes of those without match.client, rising.

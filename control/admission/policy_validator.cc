@@ -224,8 +224,8 @@ class Validator {
     for (const uint32_t asn : who.asn()) {
       if (asn == 0) fault("asn: 0 is no AS number");
     }
-    if (!who.asn().empty() && policy_.asn_list().empty()) {
-      fault("asn: needs asn_list, the file that says who announces what");
+    if (!who.asn().empty() && policy_.asn_table().empty()) {
+      fault("asn: needs asn_table, the files that say who announces what");
     }
     for (const std::string& role : who.role()) {
       if (!Has(policy_.role(), roles, role))

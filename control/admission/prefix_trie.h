@@ -24,6 +24,12 @@ class PrefixTrie {
     LookUpTo(address, address.bits(), visit);
   }
 
+  // Likewise for each prefix that contains all of this one.
+  template <typename Visitor>
+  void Lookup(const IpPrefix& prefix, Visitor visit) const {
+    LookUpTo(prefix.address, prefix.length, visit);
+  }
+
   // Calls visit(value) for each prefix that has an address in common with this one.
   template <typename Visitor>
   void VisitOverlaps(const IpPrefix& prefix, Visitor visit) const {

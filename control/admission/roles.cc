@@ -34,14 +34,14 @@ Roles::Roles(const policy::v1::Policy* policy) : policy_(policy) {
 }
 
 std::vector<std::string> Roles::Of(const std::string& identity, const IpAddress& client,
-                                   uint32_t asn) const {
+                                   const Origin* origin) const {
   std::vector<std::string> held;
   std::vector<int> containing(static_cast<size_t>(policy_->role_size()));
   clients_.Lookup(client, [&](uint32_t role) { ++containing[role]; });
   for (int i = 0; i < policy_->role_size(); ++i) {
     const policy::v1::Role& role = policy_->role(i);
-    int holding = containing[static_cast<size_t>(i)] + Matching(role.identity(), identity) +
-                  Matching(role.asn(), asn);
+    int holding = containing[static_cast<size_t>(i)] + Matching(role.identity(), identity);
+    for (const uint32_t asn : role.asn()) holding += IsOf(origin, asn) ? 1 : 0;
     for (const std::string& earlier : role.role()) holding += Matching(held, earlier);
     const int all = role.identity_size() + role.client_size() + role.asn_size() + role.role_size();
     if (EnoughHold(role.of(), holding, all)) held.push_back(role.name());

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/admission/asn_table.h"
 #include "control/admission/ip_address.h"
 #include "control/admission/prefix_trie.h"
 #include "policy/v1/policy.pb.h"
@@ -18,10 +19,10 @@ class Roles {
   // Of a policy that is valid; it must outlive this.
   explicit Roles(const policy::v1::Policy* policy);
 
-  // The names of the roles that this identity at this address, announced by this AS (0: not known),
-  // has; in the file's order.
+  // The names of the roles that this identity at this address, announced by `origin` (null: not
+  // known), has; in the file's order.
   std::vector<std::string> Of(const std::string& identity, const IpAddress& client,
-                              uint32_t asn) const;
+                              const Origin* origin) const;
 
  private:
   const policy::v1::Policy* const policy_;

@@ -28,7 +28,7 @@ bool ListCovers(const List& earlier, const List& later) {
                                        [&](const auto& value) { return Contains(earlier, value); });
 }
 
-// A client has one AS number and any number of roles.
+// A client has any number of AS numbers and roles.
 bool WhoCovers(const policy::v1::Match& earlier, const policy::v1::Match& later) {
   return ListCovers(earlier.asn(), later.asn()) && ListCovers(earlier.role(), later.role());
 }

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "control/export/asn_table.h"
+#include "control/admission/asn_table.h"
 #include "control/export/disclosure.h"
 #include "control/export/export_policy.h"
 #include "control/export/report_table.h"
@@ -128,8 +128,15 @@ class ReportMaker {
         return netblock ? netblock->value() : "";
       }
       default:
-        return origins_ ? origins_->Find(client) : "";
+        return OriginOf(client);
     }
+  }
+
+  // Empty: not known.
+  std::string OriginOf(const std::string& client) const {
+    const auto prefix = IpPrefix::Parse(client);
+    const Origin* origin = prefix.ok() && origins_ ? origins_->Find(*prefix) : nullptr;
+    return origin == nullptr ? "" : origin->name;
   }
 
   const Policy& policy_;

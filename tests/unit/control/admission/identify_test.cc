@@ -6,53 +6,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/admission/admission.h"
-#include "control/admission/asn_list.h"
+#include "control/admission/asn_table.h"
 #include "tests/unit/control/config/temp_dir.h"
 
 namespace weir::control {
 namespace {
 
-constexpr char kAsnList[] =
-    "# Who announces what.\n"
-    "192.0.0.0/16 64500\n"
-    "192.0.2.0/24 64501   # a customer\n"
-    "\n"
-    "2001:db8::/32\t4200000000\n";
-
-TEST(AsnListTest, TheLongestPrefixDecides) {
-  const auto list = AsnList::Parse("asn", kAsnList);
-  ASSERT_TRUE(list.ok()) << list.status();
-  EXPECT_EQ(list->Find(*IpAddress::Parse("192.0.2.9")), 64501u);
-  EXPECT_EQ(list->Find(*IpAddress::Parse("192.0.3.9")), 64500u);
-  EXPECT_EQ(list->Find(*IpAddress::Parse("2001:db8::9")), 4'200'000'000u);
-  EXPECT_EQ(list->Find(*IpAddress::Parse("198.51.100.9")), 0u);
-}
-
-TEST(AsnListTest, FaultsNameTheLine) {
-  for (const auto& [line, fault] :
-       {std::pair("192.0.2.0/24", "asn:2: expected a prefix and an AS number"),
-        std::pair("192.0.2.0/24 AS64500", "asn:2: \"AS64500\" is no AS number"),
-        std::pair("192.0.2.0/24 0", "asn:2: \"0\" is no AS number"),
-        std::pair("192.0.2.1/24 64500", "asn:2: "), std::pair("x 64500", "asn:2: ")}) {
-    const auto list = AsnList::Parse("asn", absl::StrCat("192.0.0.0/16 64500\n", line, "\n"));
-    ASSERT_TRUE(absl::IsInvalidArgument(list.status())) << line;
-    EXPECT_EQ(list.status().message().find(fault), 0u) << list.status();
-  }
-}
+constexpr char kAsnTable[] =
+    "192.0.0.0\t16\t64500\n"
+    "192.0.2.0\t24\t64501\n"
+    "192.0.7.0\t24\t64501_64502\n"
+    "2001:db8::\t32\t4200000000\n";
 
 class IdentifyTest : public testing::Test {
  protected:
   std::shared_ptr<const PolicyLayer> Layer(const std::string& text) {
-    directory_.Write("asn.txt", kAsnList);
+    directory_.Write("asn", kAsnTable);
     const auto layer = PolicyLayer::Load(
-        directory_.Write("policy", "profile: \"lab\" asn_list: \"asn.txt\" " + text +
+        directory_.Write("policy", "profile: \"lab\" asn_table: \"asn\" " + text +
                                        " export { name: \"all\" effect: ALLOW address: \"none\" "
                                        "release_class: \"public\" }"));
     EXPECT_TRUE(layer.ok()) << layer.status();
     return layer.ok() ? *layer : nullptr;
   }
   std::string Fault(const std::string& text) {
-    directory_.Write("asn.txt", kAsnList);
+    directory_.Write("asn", kAsnTable);
     return std::string(PolicyLayer::Parse(directory_.File("policy"), "profile: \"lab\" " + text)
                            .status()
                            .message());
@@ -75,6 +53,7 @@ TEST_F(IdentifyTest, ARuleMatchesTheNetworkThatAnnouncesTheClient) {
       "admission { name: \"customer\" effect: ALLOW match { asn: 64501 } }"
       "admission { name: \"others\" effect: ALLOW match { asn: 64500 asn: 4200000000 } }");
   EXPECT_EQ(Rule(*layer, "192.0.2.9"), "customer");
+  EXPECT_EQ(Rule(*layer, "192.0.7.9"), "customer");  // Announced by two, of whom it is one.
   EXPECT_EQ(Rule(*layer, "192.0.9.9"), "others");
   EXPECT_EQ(Rule(*layer, "2001:db8::9"), "others");
   EXPECT_EQ(Rule(*layer, "198.51.100.9"), "none");
@@ -141,19 +120,19 @@ TEST_F(IdentifyTest, TheTraceSaysWhoSomebodyIs) {
   EXPECT_EQ(who, (std::vector<std::string>{"identify asn not known", "identify role guest"}));
 }
 
-TEST_F(IdentifyTest, TheListIsPartOfTheDigest) {
+TEST_F(IdentifyTest, TheTableIsPartOfTheDigest) {
   constexpr char kRule[] = "admission { name: \"a\" effect: ALLOW match { asn: 64501 } }";
   const std::string before = Layer(kRule)->digest();
   EXPECT_EQ(Layer(kRule)->digest(), before);
-  directory_.Write("asn.txt", "192.0.2.0/24 64501\n");
+  directory_.Write("asn", "192.0.2.0 24 64501\n");
   EXPECT_NE((*PolicyLayer::Load(directory_.File("policy")))->digest(), before);
 }
 
 TEST_F(IdentifyTest, FaultsNameWhatIsMissing) {
   for (const auto& [text, fault] :
        {std::pair("admission { name: 'a' effect: ALLOW match { asn: 1 } }",
-                  "match.asn: needs asn_list"),
-        std::pair("asn_list: 'asn.txt' admission { name: 'a' effect: ALLOW match { asn: 0 } }",
+                  "match.asn: needs asn_table"),
+        std::pair("asn_table: 'asn' admission { name: 'a' effect: ALLOW match { asn: 0 } }",
                   "match.asn: 0 is no AS number"),
         std::pair("admission { name: 'a' effect: ALLOW match { role: 'r' } }",
                   "match.role: no role before this is named \"r\""),
@@ -165,11 +144,11 @@ TEST_F(IdentifyTest, FaultsNameWhatIsMissing) {
     EXPECT_NE(Fault(text).find(fault), std::string::npos) << Fault(text);
   }
   EXPECT_NE(PolicyLayer::Parse(directory_.File("policy"),
-                               "profile: 'lab' asn_list: 'missing.txt' "
+                               "profile: 'lab' asn_table: 'missing' "
                                "admission { name: 'a' effect: DENY }")
                 .status()
                 .message()
-                .find("asn_list: "),
+                .find("asn_table: "),
             std::string::npos);
   const auto unused = PolicyLayer::Parse("p",
                                          "profile: 'lab' role { name: 'r' identity: 'anonymous' } "

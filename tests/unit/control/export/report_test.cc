@@ -3,12 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "control/export/asn_table.h"
 #include "control/export/export_policy.h"
 #include "tests/unit/control/config/temp_dir.h"
 
@@ -235,28 +233,18 @@ TEST_F(ReportTest, TimeIsTakenToWholeHours) {
 }
 
 TEST_F(ReportTest, AutonomousSystemsAreWhoseTheLongestPrefixIs) {
-  const std::string path = dir_.File("asn");
-  std::ofstream(path) << "192.0.0.0\t16\t64500\n192.0.2.128\t25\t64501_64502\n"
-                         "# a comment\n\n2001:db8::\t32\t64503\n";
-  const auto table = AsnTable::Load({path});
-  ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->Find("192.0.2.1"), "AS64500");
-  EXPECT_EQ(table->Find("192.0.2.200"), "AS64501_64502");
-  EXPECT_EQ(table->Find("192.0.2.0/24"), "AS64500");  // No shorter prefix holds all of it.
-  EXPECT_EQ(table->Find("2001:db8:7::/48"), "AS64503");
-  EXPECT_EQ(table->Find("198.51.100.1"), "");
-  EXPECT_EQ(table->Find(""), "");
-
-  asn_tables_ = {path};
-  for (int i = 1; i <= 5; ++i) KeepRate(absl::StrCat("192.0.2.", i), 1e6);
+  asn_tables_ = {dir_.Write("asn", "192.0.0.0\t16\t64500\n192.0.3.0\t24\t64501_64502\n")};
+  for (int i = 1; i <= 6; ++i) KeepRate(absl::StrCat("192.0.2.", i), 1e6);
+  for (int i = 1; i <= 5; ++i) KeepRate(absl::StrCat("192.0.3.", i), 1e6);
   const ms::PublicReport report = Make();
   EXPECT_TRUE(report.asn_known());
   EXPECT_EQ(Table(report, ms::ASN).groups(0).name(), "AS64500");
+  EXPECT_EQ(Table(report, ms::ASN).groups(1).name(), "AS64501_64502");
 
-  std::ofstream(path) << "192.0.2.0 24 64500\n192.0.2.1 24 64500\n";
-  const auto broken = AsnTable::Load({path}).status();
+  dir_.Write("asn", "192.0.2.0 24\n");
+  const auto broken = MakeReport({}, *policy_, asn_tables_, kReportedAt, store_.get()).status();
   EXPECT_TRUE(absl::IsInvalidArgument(broken));
-  EXPECT_NE(broken.message().find(path + ":2: "), std::string::npos) << broken;
+  EXPECT_NE(broken.message().find(asn_tables_[0] + ":1: "), std::string::npos) << broken;
 }
 
 }  // namespace
