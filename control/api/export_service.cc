@@ -12,6 +12,7 @@
 
 #include "control/admission/label.h"
 #include "control/api/grpc_status.h"
+#include "control/export/disclosure_table.h"
 #include "control/session/session.h"
 
 namespace weir::control {
@@ -114,6 +115,7 @@ absl::Status ExportService::PullItems(const dv::PullRequest& request, dv::PullRe
       break;
     }
   }
+  if (request.follow_states()) *reply->mutable_disclosure() = DescribeDisclosure(*policy, node_);
   const absl::StatusOr<AuditHead> head = store_->CurrentAuditHead();
   if (!head.ok()) return head.status();
   reply->mutable_audit_head()->set_id(head->id);

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "control/admission/admission.h"
 #include "control/export/disclosure.h"
@@ -19,8 +20,9 @@ namespace weir::control {
 // Thread-safe.
 class ExportService final : public delivery::v1::Export::CallbackService {
  public:
-  ExportService(const Admission* admission, Store* store, Metrics* metrics)
-      : admission_(admission), store_(store), metrics_(metrics) {}
+  // `node`: what this one is called.
+  ExportService(const Admission* admission, Store* store, Metrics* metrics, std::string node)
+      : admission_(admission), store_(store), metrics_(metrics), node_(std::move(node)) {}
 
   grpc::ServerUnaryReactor* Pull(grpc::CallbackServerContext* context,
                                  const delivery::v1::PullRequest* request,
@@ -62,6 +64,7 @@ class ExportService final : public delivery::v1::Export::CallbackService {
   const Admission* const admission_;
   Store* const store_;
   Metrics* const metrics_;
+  const std::string node_;
   std::mutex mutex_;
   std::map<std::string, Seen> seen_;  // By destination.
 };

@@ -123,7 +123,7 @@ void GiveToGroup(const std::string& path, const char* name) {
 struct ApiServer::Services {
   Services(const config::v1::Config& config, const Served& served)
       : measurement(served.manager),
-        exporting(served.admission, served.store, served.metrics),
+        exporting(served.admission, served.store, served.metrics, config.node()),
         admin(&config, served, &exporting) {}
 
   MeasurementService measurement;

@@ -71,12 +71,14 @@ ExporterTest::ExporterTest()
     : policy_(*control::Policy::Parse("policy", kPolicy)),
       store_(*control::Store::Open({.path = dir_.File("weir.db")})),
       admission_(std::make_unique<control::Admission>(control::Admission::Options{}, policy_)),
-      service_(
-          std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_)) {
+      service_(std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_,
+                                                        "n")) {
   Serve();
 }
 
 ExporterTest::~ExporterTest() { StopServing(); }
+
+std::string ExporterTest::policy_text() { return kPolicy; }
 
 void ExporterTest::TearDown() {
   if (HasFailure()) std::cerr << Log();
@@ -101,7 +103,8 @@ void ExporterTest::LimitStore(uint64_t more_bytes) {
   const uint64_t now = store_->SizeBytes();
   store_.reset();
   store_ = *control::Store::Open({.path = dir_.File("weir.db"), .max_bytes = now + more_bytes});
-  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_);
+  service_ =
+      std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_, "n");
   Serve();
 }
 
@@ -126,7 +129,8 @@ void ExporterTest::TakeBack() {
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = *std::move(store);
   admission_ = std::make_unique<control::Admission>(control::Admission::Options{}, policy_);
-  service_ = std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_);
+  service_ =
+      std::make_unique<control::ExportService>(admission_.get(), store_.get(), &metrics_, "n");
 }
 
 std::string ExporterTest::Keep(int number, const std::string& experiment, double jitter) {

@@ -52,6 +52,8 @@ class ExporterTest : public testing::Test {
   delivery::v1::DestinationStatus Status(const std::string& destination = "archive");
   std::string Log() const { return ReadLog(dir_.File("export.log")); }
 
+  static std::string policy_text();
+
   const control::TempDir dir_;
   std::shared_ptr<const control::Policy> policy_;
   std::unique_ptr<control::Store> store_;

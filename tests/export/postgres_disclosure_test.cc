@@ -2,14 +2,18 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "control/admission/disclosure_names.h"
 #include "control/export/delivery/postgres_engine.h"
 #include "control/export/disclosure.h"
+#include "control/export/disclosure_table.h"
 #include "tests/export/postgres_cluster.h"
 #include "tests/unit/control/config/temp_dir.h"
 
@@ -34,14 +38,6 @@ class PostgresDisclosureTest : public testing::Test {
   static void SetUpTestSuite() {
     PostgresCluster& cluster = SharedCluster();
     cluster.Query("postgres", absl::StrCat("CREATE DATABASE ", kDatabase, " OWNER weir_owner"));
-    const control::TempDir dir;
-    dir.Write("password", absl::StrCat("*:*:*:weir_export:", PostgresCluster::kPassword));
-    chmod(dir.File("password").c_str(), 0600);
-    config::v1::Postgres config;
-    config.set_conninfo(cluster.Conninfo(kDatabase, "weir_export"));
-    config.set_password_file(dir.File("password"));
-    control::PostgresEngine engine(config);
-    ASSERT_TRUE(engine.Open().ok()) << engine.Open();
     delivery::v1::PullReply batch;
     int number = 0;
     for (const auto state : kStates) {
@@ -51,15 +47,79 @@ class PostgresDisclosureTest : public testing::Test {
         }
       }
     }
-    const auto outcomes = engine.Deliver(batch, engine.Encode(batch));
-    ASSERT_TRUE(outcomes.ok()) << outcomes.status();
-    for (const control::Outcome& outcome : *outcomes)
-      ASSERT_FALSE(outcome.refused) << outcome.reason;
+    Deliver(batch);
     for (const char* role : {"public", "operator", "researcher", "partner"}) {
       cluster.Query(kDatabase,
                     absl::StrCat("CREATE ROLE reading_", role, " LOGIN IN ROLE weir_", role));
     }
     cluster.Query(kDatabase, "INSERT INTO weir.researcher VALUES ('reading_researcher', 'mine')");
+  }
+
+  static void Deliver(const delivery::v1::PullReply& batch) {
+    const control::TempDir dir;
+    dir.Write("password", absl::StrCat("*:*:*:weir_export:", PostgresCluster::kPassword));
+    chmod(dir.File("password").c_str(), 0600);
+    config::v1::Postgres config;
+    config.set_conninfo(SharedCluster().Conninfo(kDatabase, "weir_export"));
+    config.set_password_file(dir.File("password"));
+    control::PostgresEngine engine(config);
+    const absl::Status opened = engine.Open();
+    ASSERT_TRUE(opened.ok()) << opened;
+    const auto outcomes = engine.Deliver(batch, engine.Encode(batch));
+    ASSERT_TRUE(outcomes.ok()) << outcomes.status();
+    for (const control::Outcome& outcome : *outcomes) {
+      ASSERT_FALSE(outcome.refused) << outcome.reason;
+    }
+  }
+
+  // What this node's policy lets be read holds from now on.
+  static void Hold(const control::Policy& policy, const std::string& node = "node") {
+    delivery::v1::PullReply batch;
+    *batch.mutable_disclosure() = control::DescribeDisclosure(policy, node);
+    Deliver(batch);
+  }
+  static std::shared_ptr<const control::Policy> WithRules(const std::string& rules) {
+    auto policy = control::Policy::Parse("p", absl::StrCat("profile: 'lab' ", rules));
+    EXPECT_TRUE(policy.ok()) << policy.status();
+    return *policy;
+  }
+  // No node delivers any more, and nothing is withheld.
+  static void Forget() {
+    SharedCluster().Query(kDatabase, "DELETE FROM weir.withheld");
+    SharedCluster().Query(kDatabase, "DELETE FROM weir.node_policy");
+  }
+
+  using May =
+      std::function<control::Fields(Role, record::v1::ReleaseState, record::v1::ReleaseClass)>;
+  // Asked of the server as each reader, of each field of each record.
+  static void ExpectMatrix(const May& may_read) {
+    ASSERT_EQ(all_.size(), 16u);
+    int cells = 0;
+    for (const Role role : {Role::kPublic, Role::kOperator, Role::kResearcher,
+                            Role::kOtherResearcher, Role::kPartner}) {
+      for (size_t field = 0; field < control::kFieldNames.size(); ++field) {
+        const auto seen = Read(Login(role), kTables[field], kColumns[field]);
+        for (const auto& [id, held] : all_) {
+          const bool of_mine = held.record.experiment() == "mine";
+          if (role == Role::kResearcher && !of_mine) continue;
+          if (role == Role::kOtherResearcher && of_mine) continue;
+          const bool may = may_read(role, held.state, held.record.release_class())
+                               .Has(static_cast<Field>(field));
+          EXPECT_EQ(seen.contains(id), may)
+              << control::kRoleNames[static_cast<size_t>(role)] << " reading "
+              << control::kFieldNames[field] << " of a record that is "
+              << record::v1::ReleaseState_Name(held.state) << ", "
+              << record::v1::ReleaseClass_Name(held.record.release_class());
+          ++cells;
+        }
+      }
+    }
+    EXPECT_EQ(cells, (3 * 16 + 8 + 8) * 4);
+  }
+  static void ExpectMatrixOf(const control::Policy& policy) {
+    ExpectMatrix([&](Role role, auto state, auto release_class) {
+      return control::Disclose(policy, role, state, release_class);
+    });
   }
 
   static void Add(int number, record::v1::ReleaseState state,
@@ -122,28 +182,62 @@ class PostgresDisclosureTest : public testing::Test {
 };
 
 TEST_F(PostgresDisclosureTest, EachReaderSeesWhatTheMatrixSaysAndNothingElse) {
-  ASSERT_EQ(all_.size(), 16u);
-  int cells = 0;
-  for (const Role role : {Role::kPublic, Role::kOperator, Role::kResearcher, Role::kOtherResearcher,
-                          Role::kPartner}) {
-    for (size_t field = 0; field < control::kFieldNames.size(); ++field) {
-      const auto seen = Read(Login(role), kTables[field], kColumns[field]);
-      for (const auto& [id, held] : all_) {
-        const bool of_mine = held.record.experiment() == "mine";
-        if (role == Role::kResearcher && !of_mine) continue;
-        if (role == Role::kOtherResearcher && of_mine) continue;
-        const bool may = control::DefaultDisclosure(role, held.state, held.record.release_class())
-                             .Has(static_cast<Field>(field));
-        EXPECT_EQ(seen.contains(id), may)
-            << control::kRoleNames[static_cast<size_t>(role)] << " reading "
-            << control::kFieldNames[field] << " of a record that is "
-            << record::v1::ReleaseState_Name(held.state) << ", "
-            << record::v1::ReleaseClass_Name(held.record.release_class());
-        ++cells;
+  ExpectMatrix(control::DefaultDisclosure);
+}
+
+constexpr char kStrict[] = R"(
+  disclosure { name: "all" role: "public" role: "operator" role: "researcher"
+               role: "other_researcher" role: "partner" state: "released" state: "anonymised"
+               field: "outline" field: "measurement" }
+  disclosure { name: "team" role: "researcher" state: "embargoed" field: "outline" })";
+constexpr char kWider[] = R"(
+  disclosure { name: "run" role: "operator" state: "collected" state: "embargoed" state: "released"
+               field: "outline" field: "measurement" field: "metadata" field: "client" })";
+
+TEST_F(PostgresDisclosureTest, TheRulesOfTheSitesPolicyHoldThere) {
+  for (const char* rules : {kStrict, kWider, ""}) {
+    const auto policy = WithRules(rules);
+    Hold(*policy);
+    SCOPED_TRACE(rules);
+    ExpectMatrixOf(*policy);
+    EXPECT_EQ(SharedCluster().Value(kDatabase, "SELECT policy_digest FROM weir.node_policy"),
+              policy->digest());
+  }
+  // Of several nodes what all of them let be read, whoever came last.
+  const auto strict = WithRules(kStrict), wider = WithRules(kWider);
+  Hold(*strict, "one");
+  Hold(*wider, "two");
+  Hold(*WithRules(""), "node");
+  ExpectMatrix([&](Role role, auto state, auto release_class) {
+    return control::Disclose(*strict, role, state, release_class) &
+           control::Disclose(*wider, role, state, release_class) &
+           control::DefaultDisclosure(role, state, release_class);
+  });
+  SharedCluster().Query(kDatabase, "DELETE FROM weir.node_policy WHERE node <> 'one'");
+  ExpectMatrixOf(*strict);
+  Forget();
+  ExpectMatrix(control::DefaultDisclosure);
+}
+
+// Not even whoever delivers opens what no policy can.
+TEST_F(PostgresDisclosureTest, NothingGoesBeyondTheCeiling) {
+  delivery::v1::PullReply batch;
+  batch.mutable_disclosure()->set_node("forged");
+  batch.mutable_disclosure()->set_digest("d");
+  for (const char* role : control::kRoleNames) {
+    for (const char* state : control::kStateNames) {
+      for (const char* release_class : {"public", "operator_only"}) {
+        delivery::v1::Readable* readable = batch.mutable_disclosure()->add_readable();
+        readable->set_role(role);
+        readable->set_state(state);
+        readable->set_release_class(release_class);
+        for (const char* field : control::kFieldNames) readable->add_field(field);
       }
     }
   }
-  EXPECT_EQ(cells, (3 * 16 + 8 + 8) * 4);
+  Deliver(batch);
+  ExpectMatrix(control::DisclosureCeiling);
+  Forget();
 }
 
 TEST_F(PostgresDisclosureTest, NoWayRoundShowsMore) {
@@ -159,8 +253,10 @@ TEST_F(PostgresDisclosureTest, NoWayRoundShowsMore) {
               absl::StrCat(addresses.size()));
     for (const char* sql :
          {"SELECT * FROM weir.erasure", "SELECT weir.deliver('[]', 1, '')",
-          "SELECT weir.erase('x', 1, 'released')", "DELETE FROM weir.client",
-          "UPDATE weir.client SET address = NULL",
+          "SELECT weir.disclose('{}')", "SELECT weir.combine_disclosure()",
+          "DELETE FROM weir.withheld", "DELETE FROM weir.node_policy",
+          "UPDATE weir.ceiling SET founding = true", "SELECT weir.erase('x', 1, 'released')",
+          "DELETE FROM weir.client", "UPDATE weir.client SET address = NULL",
           "INSERT INTO weir.disclosure VALUES ('public', "
           "'collected', 'public', 'client')",
           "DELETE FROM weir.disclosure",
@@ -195,18 +291,19 @@ TEST_F(PostgresDisclosureTest, TheWriterOwnsNothingAndReadsNothing) {
   EXPECT_NE(Refusal("nobody_here", "SELECT weir.deliver('[]', 1, '')"), "");
 }
 
-// A site narrows the matrix; what it took out is hidden at once.
+// A database narrows what the policies let be read, at once and whatever they say later.
 TEST_F(PostgresDisclosureTest, TheMatrixCanBeNarrowed) {
   PostgresCluster& cluster = SharedCluster();
   EXPECT_FALSE(Read("reading_partner", "client", "address").empty());
   cluster.Query(kDatabase,
-                "DELETE FROM weir.disclosure WHERE reader = 'partner' AND field = 'client'");
+                "INSERT INTO weir.withheld (reader, field) VALUES ('partner', 'client')");
   EXPECT_TRUE(Read("reading_partner", "client", "address").empty());
   EXPECT_FALSE(Read("reading_partner", "measurement", "result").empty());
-  cluster.Query(kDatabase,
-                "INSERT INTO weir.disclosure SELECT 'partner', release_state, "
-                "release_class, field FROM weir.disclosure "
-                "WHERE reader = 'public' AND field = 'client'");
+  Hold(*WithRules(""));
+  EXPECT_TRUE(Read("reading_partner", "client", "address").empty());
+  EXPECT_FALSE(Read("reading_public", "client", "address").empty());
+  Forget();
+  ExpectMatrix(control::DefaultDisclosure);
 }
 
 }  // namespace

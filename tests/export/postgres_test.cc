@@ -119,8 +119,8 @@ TEST_F(PostgresTest, TenThousandRecordsOutliveTheServersDeaths) {
 TEST_F(PostgresTest, KilledAnywhereItDeliversExactlyOnce) {
   int kept = 0;
   for (const char* failpoint :
-       {"export.pulled", "postgres.begun", "postgres.taken", "postgres.committed",
-        "postgres.committed:2", "export.delivered", "export.acknowledged"}) {
+       {"export.pulled", "postgres.begun", "postgres.disclosed", "postgres.taken",
+        "postgres.committed", "postgres.committed:2", "export.delivered", "export.acknowledged"}) {
     KeepMany(kept, kept + 250);
     kept += 250;
     ASSERT_TRUE(DiesOfKill(Start(failpoint).get())) << failpoint << ": not hit";
@@ -187,6 +187,41 @@ TEST_F(PostgresTest, StatesAndErasuresFollow) {
   EXPECT_EQ(state(open), "released released none");
 }
 
+// The policy's rules come with the records, in the same transaction, and without any when nothing
+// else is to be delivered.
+TEST_F(PostgresTest, TheDisclosureRulesInForceComeAlong) {
+  const auto readers = [this] {
+    return Value("SELECT string_agg(DISTINCT reader, ' ' ORDER BY reader) FROM weir.disclosure");
+  };
+  const auto with = [this](const std::string& rules) {
+    admission_->SetPolicy(*control::Policy::Parse("policy", policy_text() + rules));
+  };
+  constexpr char kOnlyResearchers[] =
+      "disclosure { name: 'd' role: 'researcher' state: 'embargoed' state: 'released' "
+      "field: 'measurement' }";
+  constexpr char kFounding[] = "operator other_researcher partner public researcher";
+  Keep(1);
+  auto exporter = Start();
+  ASSERT_TRUE(Delivered(1));
+  EXPECT_EQ(readers(), kFounding);
+  // A stricter rule, and no record.
+  with(kOnlyResearchers);
+  ASSERT_TRUE(Eventually([&] { return readers() == "researcher"; })) << readers();
+  EXPECT_EQ(Value("SELECT policy_digest FROM weir.node_policy"), admission_->policy()->digest());
+  // Killed between the rules and the records: neither is there, and then both.
+  exporter->Signal(SIGKILL);
+  exporter->Wait();
+  with("");
+  Keep(2);
+  ASSERT_TRUE(DiesOfKill(Start("postgres.taken").get()));
+  EXPECT_EQ(readers(), "researcher");
+  EXPECT_EQ(Value("SELECT count(*) FROM weir.record"), "1");
+  exporter = Start();
+  ASSERT_TRUE(Delivered(2));
+  EXPECT_EQ(readers(), kFounding);
+  ExpectExactly(2);
+}
+
 TEST_F(PostgresTest, WhatCanNeverBeTakenIsADeadLetterOfItsOwn) {
   auto exporter = Start();
   Keep(0);
@@ -249,7 +284,7 @@ TEST_F(PostgresTest, ASchemaThatIsWrongIsRefusedAndLeftAsItIs) {
   run("DROP SCHEMA weir");
   // The login may not make the tables: the operator is told what to do.
   cluster_.Query("postgres", "REVOKE weir_owner FROM weir_export");
-  ASSERT_TRUE(Says("the database has version 0, needed is 1; GRANT weir_owner"));
+  ASSERT_TRUE(Says("the database has version 0, needed is 2; GRANT weir_owner"));
   cluster_.Query("postgres", "GRANT weir_owner TO weir_export");
   ASSERT_TRUE(Delivered(1));
   // A newer weir-export was here.
@@ -257,7 +292,7 @@ TEST_F(PostgresTest, ASchemaThatIsWrongIsRefusedAndLeftAsItIs) {
   cluster_.Kill();
   cluster_.Start();
   Keep(2);
-  ASSERT_TRUE(Says("the database has version 7, this weir-export knows up to 1"));
+  ASSERT_TRUE(Says("the database has version 7, this weir-export knows up to 2"));
   run("DELETE FROM weir.schema_version WHERE version = 7");
   ASSERT_TRUE(Delivered(2));
   // Without its protection no address goes there.

@@ -27,8 +27,8 @@ using BatchPointer = std::shared_ptr<Batch>;
 
 class DeliveryRun {
  public:
-  DeliveryRun(Engine* engine, ControlLink* control, const StopSignal& stop)
-      : engine_(engine), control_(control), stop_(stop) {}
+  DeliveryRun(Engine* engine, ControlLink* control, const StopSignal& stop, std::string* disclosed)
+      : engine_(engine), control_(control), stop_(stop), disclosed_(disclosed) {}
 
   RunEnd Run() {
     constexpr auto kInOrder = tbb::filter_mode::serial_in_order;
@@ -48,6 +48,7 @@ class DeliveryRun {
                 kInOrder, [this](const BatchPointer& batch) { Acknowledge(batch); }));
     if (!acknowledged_.empty()) engine_->Settled(acknowledged_);
     if (end_.nothing_left && end_.pulled == 1) engine_->AllSettled();
+    if (!end_.delivery.ok()) disclosed_->clear();
     return end_;
   }
 
@@ -64,7 +65,8 @@ class DeliveryRun {
       last_read_ = ++end_.pulled == kMostPulls || !more;
       after_change_ = pulled->last_change();
       KeepNew(pulled);
-      if (pulled->items().empty()) continue;
+      if (pulled->items().empty() && pulled->disclosure().digest() == *disclosed_) continue;
+      *disclosed_ = pulled->disclosure().digest();
       Failpoint("export.pulled");
       return batch;
     }
@@ -113,6 +115,7 @@ class DeliveryRun {
   const StopSignal& stop_;
   RunEnd end_;
   // Of the stage that reads.
+  std::string* const disclosed_;
   int64_t after_change_ = 0;
   bool last_read_ = false;
   std::set<std::string> under_way_;  // All that this run has read.
@@ -123,10 +126,11 @@ class DeliveryRun {
 
 }  // namespace
 
-RunEnd RunDelivery(Engine* engine, ControlLink* control, const StopSignal& stop) {
+RunEnd RunDelivery(Engine* engine, ControlLink* control, const StopSignal& stop,
+                   std::string* disclosed) {
   // Of its own: a destination that hangs has no thread of another's.
   tbb::task_arena arena(kBatchesUnderWay);
-  return arena.execute([&] { return DeliveryRun(engine, control, stop).Run(); });
+  return arena.execute([&] { return DeliveryRun(engine, control, stop, disclosed).Run(); });
 }
 
 }  // namespace weir::control

@@ -5,6 +5,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "control/export/delivery/control_link.h"
 #include "control/export/delivery/engine.h"
@@ -26,8 +28,10 @@ struct RunEnd {
 // acknowledged, one failed, or it is stopped. Ends by itself after a few thousand records, so that
 // what comes back meanwhile (lost, tried again, let go by another policy) is not kept waiting. The
 // engine is called by one thread at a time, in the order of the records' changes; only Encode runs
-// beside itself and the others. Threads are TBB's, and the caller's.
-RunEnd RunDelivery(Engine* engine, ControlLink* control, const StopSignal& stop);
+// beside itself and the others. Threads are TBB's, and the caller's. `disclosed`: the digest of the
+// disclosure that was last delivered, "" if that is not known.
+RunEnd RunDelivery(Engine* engine, ControlLink* control, const StopSignal& stop,
+                   std::string* disclosed);
 
 }  // namespace weir::control
 

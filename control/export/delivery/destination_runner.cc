@@ -38,6 +38,7 @@ void DestinationRunner::Loop() {
 
 void DestinationRunner::Fail(const absl::Status& status) {
   open_ = false;
+  disclosed_.clear();
   const std::string trouble(status.message());
   spdlog::warn("{}: {}", control_.name(), trouble);
   control_.Say(trouble);
@@ -69,7 +70,7 @@ bool DestinationRunner::Recheck() {
 }
 
 void DestinationRunner::Deliver() {
-  const RunEnd end = RunDelivery(engine_.get(), &control_, stop_);
+  const RunEnd end = RunDelivery(engine_.get(), &control_, stop_, &disclosed_);
   if (end.pulled > 0) control_backoff_.Reset();
   if (end.delivered > 0) engine_backoff_.Reset();
   if (!end.delivery.ok()) return Fail(end.delivery);

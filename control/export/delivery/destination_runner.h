@@ -43,6 +43,7 @@ class DestinationRunner {
   Backoff engine_backoff_;
   Backoff control_backoff_{std::chrono::milliseconds(100), kLongestControlWait};
   bool open_ = false;
+  std::string disclosed_;
 
   mutable std::mutex mutex_;
   std::string misconfigured_;

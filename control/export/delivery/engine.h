@@ -44,7 +44,8 @@ class Engine {
   virtual ~Engine() = default;
 
   virtual const char* name() const = 0;
-  // What it delivers to keeps the release state: a record comes again when that changed.
+  // What it delivers to keeps the release state and decides by it who reads what: a record comes
+  // again when that changed, and a batch without items when what may be read did.
   virtual bool follows_states() const { return false; }
   // Called until it succeeds, and again after Deliver failed. Says what to do about it.
   virtual absl::Status Open() = 0;

@@ -37,10 +37,21 @@ absl::StatusOr<std::string> EncodeItem(const delivery::v1::Item& item) {
   return absl::StrCat(head, "\"unix_ns\":", unix_ns, ",\"record\":", record, "}");
 }
 
+// What weir.disclose takes.
+std::string EncodeDisclosure(const delivery::v1::Disclosure& disclosure) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;  // An empty list is one.
+  std::string json;
+  // Cannot fail: names of the policy's schema.
+  return google::protobuf::util::MessageToJsonString(disclosure, &json, options).ok() ? json : "{}";
+}
+
 }  // namespace
 
 absl::Status PostgresEngine::Open() {
   connection_.reset();
+  disclosed_.clear();
   absl::StatusOr<PostgresConnection> connection =
       PostgresConnection::Open(config_.conninfo(), config_.password_file());
   if (!connection.ok()) return connection.status();
@@ -50,16 +61,24 @@ absl::Status PostgresEngine::Open() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PostgresRows> PostgresEngine::Take(const std::string& items,
-                                                  const delivery::v1::AuditHead& head) {
+absl::StatusOr<PostgresRows> PostgresEngine::Take(const delivery::v1::PullReply& batch,
+                                                  const std::string& items) {
   if (const auto begun = connection_->Execute("BEGIN"); !begun.ok()) return begun.status();
   Failpoint("postgres.begun");
+  if (batch.disclosure().digest() != disclosed_) {
+    const auto held =
+        connection_->Execute("SELECT weir.disclose($1)", {EncodeDisclosure(batch.disclosure())});
+    if (!held.ok()) return held.status();
+  }
+  Failpoint("postgres.disclosed");
+  const delivery::v1::AuditHead& head = batch.audit_head();
   absl::StatusOr<PostgresRows> taken = connection_->Execute(
       "SELECT weir.deliver($1, $2, $3)", {items, absl::StrCat(head.id()), head.hash()});
   if (!taken.ok()) return taken;
   Failpoint("postgres.taken");
   if (const auto done = connection_->Execute("COMMIT"); !done.ok()) return done.status();
   Failpoint("postgres.committed");
+  disclosed_ = batch.disclosure().digest();
   return taken;
 }
 
@@ -91,8 +110,8 @@ absl::StatusOr<std::vector<Outcome>> PostgresEngine::Deliver(const delivery::v1:
     absl::StrAppend(&items, items.empty() ? "[" : ",", *text);
     sent.push_back(&outcome);
   }
-  if (sent.empty()) return outcomes;
-  const absl::StatusOr<PostgresRows> refusals = Take(items + "]", batch.audit_head());
+  if (sent.empty() && batch.disclosure().digest() == disclosed_) return outcomes;
+  const absl::StatusOr<PostgresRows> refusals = Take(batch, sent.empty() ? "[]" : items + "]");
   if (!refusals.ok()) return refusals.status();
   if (refusals->size() != sent.size()) {
     return absl::FailedPreconditionError(

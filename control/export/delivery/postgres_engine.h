@@ -14,7 +14,8 @@
 namespace weir::control {
 
 // A batch is a transaction, and the database keeps of each record its version: what is given again
-// changes nothing, so no state is needed here. The schema says who reads what.
+// changes nothing, so no state is needed here. Who reads what there is what the policy in force
+// says, which comes with the batches.
 class PostgresEngine final : public Engine {
  public:
   explicit PostgresEngine(config::v1::Postgres config) : config_(std::move(config)) {}
@@ -27,10 +28,12 @@ class PostgresEngine final : public Engine {
                                                const Encoded& encoded) override;
 
  private:
-  // Within a transaction: why each item can never be taken, "" where it is taken.
-  absl::StatusOr<PostgresRows> Take(const std::string& items, const delivery::v1::AuditHead& head);
+  // In one transaction: why each item can never be taken, "" where it is taken. From then on
+  // readers are held to what the batch was judged under.
+  absl::StatusOr<PostgresRows> Take(const delivery::v1::PullReply& batch, const std::string& items);
 
   const config::v1::Postgres config_;
+  std::string disclosed_;  // The digest of what readers are held to; of this connection.
   std::optional<PostgresConnection> connection_;
 };
 

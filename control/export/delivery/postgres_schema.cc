@@ -115,12 +115,16 @@ absl::Status CheckProtection(PostgresConnection* connection) {
                               "; nothing is delivered until ALTER TABLE weir.", *open,
                               " ENABLE ROW LEVEL SECURITY"));
   }
-  const auto takes = Ask(connection,
-                         "SELECT coalesce(has_function_privilege('weir_writer', to_regprocedure("
-                         "'weir.deliver(json, bigint, text)'), 'execute'), false)");
-  if (!takes.ok()) return takes.status();
-  if (*takes == "t") return absl::OkStatus();
-  return Unfit("weir_writer may not call weir.deliver, or it is not there; restore it");
+  const auto lacking = Ask(
+      connection,
+      "SELECT coalesce(string_agg(needed, ', '), '') FROM "
+      "unnest('{weir.disclose(jsonb), \"weir.deliver(json, bigint, text)\"}'::text[]) AS needed "
+      "WHERE NOT coalesce(has_function_privilege('weir_writer', to_regprocedure(needed), "
+      "'execute'), false)");
+  if (!lacking.ok()) return lacking.status();
+  if (lacking->empty()) return absl::OkStatus();
+  return Unfit(
+      absl::StrCat("weir_writer may not call ", *lacking, ", or it is not there; restore it"));
 }
 
 }  // namespace
