@@ -3,6 +3,7 @@
 import base64
 import json
 
+from api import Api, measurement
 from node import OK, REFUSED, USAGE
 from sources import ROOT
 from topology import memif_pair
@@ -16,6 +17,7 @@ export {{ name: "kept" effect: ALLOW address: "full" release_class: "public" }}
 """
 CONTACT = 'contact {{ name: "call-me" experiment: "broadband" public_key: "{key}" max_bytes: 64 keep_days: 30 }}'
 PERSON = "Zoe Quux, zoe.quux@example.org"
+SEALED_EMPTY = b"\x05" * 48  # What sealing adds.
 
 
 def write_policy(server, contact: str) -> None:
@@ -26,6 +28,17 @@ def every_byte(lab) -> bytes:
     """All that the two nodes have on disk, and what they logged."""
     files = b"".join(path.read_bytes() for path in lab.directory.rglob("*") if path.is_file())
     return files + "".join(process.stdout + process.stderr for process in lab.processes).encode()
+
+
+def refusal(server, client, details: bytes) -> str:
+    """What the server says to a client of another make that sends these with its request."""
+    end = measurement().FlowEnd(direction="DOWN", ip=client.ip[4], udp_port=7000, slot=5, generation=9, cookie=5 << 40 | 9)
+    with Api(server) as api:
+        reply = api.negotiate(experiment="broadband", client_ends=[end], sealed_contact=SEALED_EMPTY + details)
+    assert reply.HasField("rejection"), reply
+    refused = reply.rejection
+    assert (refused.stage, refused.rule, refused.field) == ("classify", "contact", "sealed_contact"), refused
+    return refused.message
 
 
 def test_contact_details_reach_the_researcher_and_nobody_else(lab, tmp_path):
@@ -42,6 +55,7 @@ def test_contact_details_reach_the_researcher_and_nobody_else(lab, tmp_path):
     leave = (*broadband, "--contact", PERSON)
 
     # Off: neither the client's command nor a client that sends it anyhow gets it in.
+    assert "takes no contact details; leave them out" in refusal(server, client, b"x" * 20)
     off = client.weir(*client.test_arguments(server, "down", "20M", "1s", 1000, 4, *leave))
     assert off.code == REFUSED and "takes no contact details" in off.text, off.text
     assert not (server.directory / "contacts.db").exists()
@@ -54,6 +68,11 @@ def test_contact_details_reach_the_researcher_and_nobody_else(lab, tmp_path):
     assert other.code == REFUSED, other.text
     long = client.weir(*client.test_arguments(server, "down", "20M", "1s", 1000, 4, *broadband, "--contact", "x" * 65))
     assert long.code == USAGE and "at most 64" in long.text, long.text
+    # Nor does the server rely on the client's command for what fits.
+    assert "65 bytes before sealing; at most 64" in refusal(server, client, b"x" * 65)
+    assert "not sealed to the experiment's key, or empty; leave it out" in refusal(server, client, b"")
+    assert not server.weir("contacts", "list", "--json").json.get("contacts")
+    assert not server.weir("sessions", "--json").json.get("sessions")
 
     left = client.test(server, "both", duration="1s", more=leave).json["session_id"]
     silent = client.test(server, "down", duration="1s", more=broadband).json["session_id"]

@@ -19,6 +19,7 @@ admission { name: "all" effect: ALLOW limit { duration_ms: 10000 rate_bps: 10000
 export { name: "kept" effect: ALLOW address: "full" release_class: "public" keep_days: 30 }
 recipient { name: "archive" role: "public" purpose: "publication" }
 """
+QUANTITIES = ("rate_bps", "loss_ratio", "delay_ns", "delay_variation_ns")
 
 
 def scrape() -> str:
@@ -96,8 +97,21 @@ def test_what_a_node_did_is_in_its_metrics_and_in_its_report(lab):
     table = server.weir("report", "--since", "1h").stdout
     assert "2 released records" in table and max(map(len, table.splitlines())) <= 80
 
+    # Of the same records, where nothing was said of how few clients may be shown: less than five.
+    policy.write_text(POLICY.replace("report_min_clients: 1\n", ""))
+    assert server.weir("policy", "reload").code == OK
+    page = lab.directory / "few.html"
+    few = server.weir("report", "--since", "1h", "--html", page, "--json")
+    assert few.json["records"] == 2 and few.json["min_clients"] == 5
+    for table in few.json["tables"]:
+        assert {group["kind"] for group in table["groups"]} <= {"OTHER", "UNKNOWN"}
+        assert sum(group["records"] for group in table["groups"]) == 2
+        assert all("p50" not in group[quantity] for group in table["groups"] for quantity in QUANTITIES), table
+    for shown in (few.stdout, page.read_text(), server.weir("report", "--since", "1h").stdout):
+        assert "198.18.0" not in shown and not re.search(r"\d (.?bit/s|[mun]?s)\b", shown), shown
 
-def test_few_clients_show_no_value(memif):
+
+def test_what_is_never_released_is_in_no_report(memif):
     server, client = memif
     client.test(server, "down", duration="1s")
     # Class operator_only: nobody's to publish.
