@@ -71,6 +71,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=positive(int), metavar="N", help="rounds of each side (default: 5; memif 20)")
     parser.add_argument("--seconds", type=positive(float), metavar="S", help="length of one side's round")
     parser.add_argument("--cpu", type=int, metavar="N", help="CPU of what is measured (default: the last one)")
+    parser.add_argument("--disk", metavar="DIR", help="where rows that write durably do it (default: the build directory)")
     parser.add_argument("--json", metavar="FILE", help="also write the rows to FILE")
     parser.add_argument("--html", metavar="FILE", help="also write a page with plots to FILE")
     options = parser.parse_args(arguments)
@@ -78,6 +79,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         path = getattr(options, name)
         if path and not Path(path).absolute().parent.is_dir():
             parser.error(f"argument --{name}: there is no directory {Path(path).absolute().parent}")
+    if options.disk and not Path(options.disk).is_dir():
+        parser.error(f"argument --disk: there is no directory {options.disk}")
     options.rows = [row for row in ROWS if not options.only or row.name in options.only]
     return options
 
@@ -110,6 +113,7 @@ def settings_of(row: Row, options: argparse.Namespace, progress: Progress) -> Se
         seconds=options.seconds or seconds,
         quick=options.quick,
         cpus=options.cpus,
+        disk=options.disk,
         progress=progress.show,
     )
 

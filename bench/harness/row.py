@@ -46,6 +46,7 @@ class Settings:
     seconds: float  # Of one side in one round.
     quick: bool
     cpus: Cpus
+    disk: str | None  # Directory for what must be durable; None: the build directory.
     progress: Callable[[str], None]  # What the row is doing now.
 
     @property

@@ -10,7 +10,9 @@ from rows.memory import MEMORY
 from rows.pacing_gap import PACING_GAP
 from rows.pacing_rate import PACING_RATE
 from rows.policy import POLICY
+from rows.store import STORE
 
 ROWS = (
-    *COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *POLICY, *ADMISSION, *MEMORY,
+    *COMPONENTS, *GENERATE, *LOOP_MEMIF, *LOOP_VETH, *PACING_RATE, *PACING_GAP, *COUNTERS, *POLICY, *ADMISSION, *STORE,
+    *MEMORY,
 )  # fmt: skip

@@ -112,10 +112,11 @@ std::string RecordId(const Uuid& session, record::v1::Direction direction) {
   return session.ToString() + (direction == record::v1::DOWN ? "-down" : "-up");
 }
 
-Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
-                    const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
-                    const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows) {
-  Conclusion conclusion;
+Ending Judge(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
+             const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
+             const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows) {
+  Ending ending;
+  auto& [end, conclusion] = ending;
   conclusion.completed.set_outcome(outcome);
   conclusion.completed.set_end_reason(end_reason);
   conclusion.completed.mutable_results()->Add(results.begin(), results.end());
@@ -135,7 +136,6 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
       .client_address = facts.client_address,
       .flows = facts.flows};
   const ExportPolicy export_policy(facts.policy ? facts.policy : node.admission->policy());
-  SessionEnd end;
   end.session_id = admitted.session_id;
   end.end_reason = end_reason;
   for (size_t i = 0; i < facts.granted.size(); ++i) {
@@ -161,13 +161,27 @@ Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Out
   }
   end.state = StateName(conclusion.state);
   end.moved_bytes = conclusion.moved_bytes;
-  const absl::Status stored = node.store->FinishSession(end);
-  if (!stored.ok()) {
-    spdlog::error("session {}: its end is not in the store yet: {}", admitted.session_id,
-                  std::string(stored.message()));
+  return ending;
+}
+
+void StoreEnds(const Node& node, std::span<const SessionEnd> ends) {
+  const std::vector<absl::Status> stored = node.store->FinishSessions(ends);
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const SessionEnd& end = ends[i];
+    if (!stored[i].ok()) {
+      spdlog::error("session {}: its end is not in the store yet: {}", end.session_id,
+                    std::string(stored[i].message()));
+    }
+    spdlog::info("session {}: {} ({})", end.session_id, end.state, end.end_reason);
   }
-  spdlog::info("session {}: {} ({})", admitted.session_id, end.state, end_reason);
-  return conclusion;
+}
+
+Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
+                    const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
+                    const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows) {
+  Ending ending = Judge(node, facts, outcome, end_reason, std::move(results), flows);
+  StoreEnds(node, {&ending.end, 1});
+  return std::move(ending.conclusion);
 }
 
 std::string AddressAsKept(const Policy& policy, const SessionFacts& facts) {

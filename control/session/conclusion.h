@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,9 +56,23 @@ struct Conclusion {
   uint64_t moved_bytes = 0;  // Of all directions, for the quotas.
 };
 
-// Approves and stores one record for each granted direction, counts them, and returns the end.
-// `results` and `flows`: of the directions in order. `flows` are those whose counters the results
-// are of, as the dataplane told of them; none at all if no dataplane was read.
+// What is to be stored of a session, and what its client is told.
+struct Ending {
+  SessionEnd end;
+  Conclusion conclusion;
+};
+
+// Approves one record for each granted direction, and counts them. `results` and `flows`: of the
+// directions in order. `flows` are those whose counters the results are of, as the dataplane told
+// of them; none at all if no dataplane was read.
+Ending Judge(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
+             const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
+             const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows);
+
+// In a commit together. What the store cannot write now it keeps, and the log says so.
+void StoreEnds(const Node& node, std::span<const SessionEnd> ends);
+
+// Both, for one session.
 Conclusion Conclude(const Node& node, const SessionFacts& facts, record::v1::Outcome outcome,
                     const std::string& end_reason, std::vector<record::v1::DirectionResult> results,
                     const std::vector<std::vector<dataplane::v1::FlowInfo>>& flows);

@@ -99,8 +99,8 @@ std::vector<dp::FlowInfo> OfTheSession(const Node& node, const SessionFacts& fac
   return own;
 }
 
-void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segment* segment,
-               const FlowsBySession& flows) {
+SessionEnd EndOf(const Node& node, const UnfinishedSession& unfinished, const Segment* segment,
+                 const FlowsBySession& flows) {
   absl::StatusOr<SessionFacts> facts = FromRow(unfinished.row);
   if (!facts.ok()) {
     spdlog::error("store: {}", std::string(facts.status().message()));
@@ -109,10 +109,7 @@ void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segm
     end.state = StateName(SessionState::kWithheld);
     end.end_reason = end_reason::kControlRestarted;
     end.detail = std::string(facts.status().message());
-    if (absl::Status status = node.store->FinishSession(end); !status.ok()) {
-      spdlog::error("store: {}", std::string(status.message()));
-    }
-    return;
+    return end;
   }
   std::vector<DirectionResult> results;
   for (const measurement::v1::DirectionRequest& granted : facts->granted) {
@@ -131,17 +128,22 @@ void FinishOne(const Node& node, const UnfinishedSession& unfinished, const Segm
     result.set_limit_detail("weir-control was restarted during the test");
     results.push_back(std::move(result));
   }
-  const Conclusion conclusion = Conclude(node, *facts, record::v1::ABORTED,
-                                         end_reason::kControlRestarted, std::move(results), {});
+  Ending ending = Judge(node, *facts, record::v1::ABORTED, end_reason::kControlRestarted,
+                        std::move(results), {});
   std::vector<UseKey> keys;
   for (const UseRow& use : unfinished.row.use) keys.push_back(UseKeyFromBytes(use.key));
-  node.admission->ChargeBytes(keys, conclusion.moved_bytes);
+  node.admission->ChargeBytes(keys, ending.conclusion.moved_bytes);
+  return std::move(ending.end);
 }
 
 absl::Status FinishAll(const Node& node, const Segment* segment, const FlowsBySession& flows) {
   absl::StatusOr<std::vector<UnfinishedSession>> unfinished = node.store->UnfinishedSessions();
   if (!unfinished.ok()) return unfinished.status();
-  for (const UnfinishedSession& session : *unfinished) FinishOne(node, session, segment, flows);
+  std::vector<SessionEnd> ends;
+  for (const UnfinishedSession& session : *unfinished) {
+    ends.push_back(EndOf(node, session, segment, flows));
+  }
+  StoreEnds(node, ends);
   return absl::OkStatus();
 }
 

@@ -7,8 +7,8 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -42,6 +42,8 @@ class BatchWriter {
   void Post(Operation operation);
   // Returns after the commit, or with why there was none (a kKeep operation is still kept).
   absl::Status Run(Operation operation);
+  // Of each, after the last one's. All or none of them are kKeep.
+  std::vector<absl::Status> RunAll(std::vector<Operation> operations);
 
   // OK, or why the last transaction failed.
   absl::Status Health() const;
@@ -50,22 +52,35 @@ class BatchWriter {
   void Stop();
 
  private:
-  static constexpr size_t kMaxBatch = 512;
+  static constexpr size_t kMaxBatch = 1000;
   static constexpr std::chrono::milliseconds kMaxDelay{500};
   static constexpr std::chrono::milliseconds kRetryDelay{200};
 
+  // Who waits for some operations. The writer's, once they are queued.
+  struct Waiter {
+    std::vector<absl::Status> results;
+    size_t left = 0;
+    std::promise<void> answered;
+  };
   struct Queued {
     Operation operation;
-    std::optional<std::promise<absl::Status>> waiter;
-    absl::Status result;
+    std::shared_ptr<Waiter> waiter;  // Null: nobody.
+    size_t index = 0;                // Of its result.
+    absl::Status result = absl::OkStatus();
+
+    void Answer(absl::Status status) const;
   };
 
   void Loop();
-  std::vector<Queued> TakeBatch(std::unique_lock<std::mutex>* lock);
-  absl::Status Write(std::vector<Queued>* batch);
-  absl::Status ApplyAll(std::vector<Queued>* batch);
+  std::deque<Queued> TakeBatch(std::unique_lock<std::mutex>* lock);
+  using Applying = absl::Status (BatchWriter::*)(std::deque<Queued>* batch);
+  absl::Status Write(std::deque<Queued>* batch);
+  absl::Status Commit(std::deque<Queued>* batch, Applying apply);
+  absl::Status ApplyAll(std::deque<Queued>* batch);
+  absl::Status ApplyEach(std::deque<Queued>* batch);
   absl::Status Probe();
-  void Settle(std::vector<Queued> batch, const absl::Status& status);
+  void PutBack(std::deque<Queued>* batch);
+  void Answer(std::deque<Queued>* batch, const absl::Status& status);
 
   Database* const database_;
   const std::function<void()> settled_;

@@ -1,5 +1,7 @@
 #include "control/store/lifecycle_rows.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,11 +45,12 @@ absl::StatusOr<std::vector<RecordStanding>> SelectStandings(Statement* statement
 
 // Whatever changes of a record gets the next number, so that who follows the numbers misses
 // nothing.
+absl::Status CountChange(Database* database) {
+  return database->Run("UPDATE lifecycle SET last_change = last_change + 1");
+}
+
 absl::StatusOr<int64_t> NextChange(Database* database) {
-  if (absl::Status status = database->Execute("UPDATE lifecycle SET last_change = last_change + 1");
-      !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = CountChange(database); !status.ok()) return status;
   return database->QueryInt("SELECT last_change FROM lifecycle");
 }
 
@@ -138,6 +141,32 @@ absl::Status EraseAddress(Database* database, RecordStanding* standing, const st
   return Note(database, "record_address_erased", *standing, why, moment);
 }
 
+absl::Status InsertRecord(Database* database, const RecordRow& row,
+                          const RecordStanding& standing) {
+  if (absl::Status status = CountChange(database); !status.ok()) return status;
+  auto statement = database->Prepare(
+      "INSERT INTO records (record_id, session_id, direction, outcome, negotiated_unix_ns, "
+      "experiment, release_class, record, intervals, state, release_due_ns, anonymise_due_ns, "
+      "keep_days, delete_due_ns, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), "
+      "nullif(?, 0), ?, nullif(?, 0), (SELECT last_change FROM lifecycle))");
+  if (!statement.ok()) return statement.status();
+  return statement->Bind(0, row.record_id)
+      .Bind(1, row.session_id)
+      .Bind(2, int64_t{row.direction})
+      .Bind(3, int64_t{row.outcome})
+      .Bind(4, row.negotiated_unix_ns)
+      .Bind(5, row.experiment)
+      .Bind(6, int64_t{row.release_class})
+      .BindBlob(7, row.record)
+      .BindBlob(8, row.intervals)
+      .Bind(9, int64_t{standing.state})
+      .Bind(10, standing.release_due_ns)
+      .Bind(11, standing.anonymise_due_ns)
+      .Bind(12, int64_t{row.terms.keep_days})
+      .Bind(13, standing.delete_due_ns)
+      .Run();
+}
+
 absl::StatusOr<std::vector<RecordStanding>> FindStandings(Database* database,
                                                           const std::string& id) {
   auto statement = database->Prepare(
@@ -166,7 +195,8 @@ absl::Status DamagedRow(const std::string& what) {
 
 }  // namespace
 
-absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading) {
+absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading,
+                                            int64_t unwritten_ns) {
   auto read = database->Prepare(
       "SELECT now_ns, boot_ns, boot_id, anchor_wall_ns, anchor_now_ns, down_time_open "
       "FROM lifecycle");
@@ -181,7 +211,10 @@ absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReadi
                      .anchor_now_ns = read->Int(4),
                      .down_time_open = read->Int(5) != 0};
   read->Reset();
+  const bool settled = !clock.down_time_open && clock.boot_id == reading.boot_id;
+  const int64_t since_ns = reading.boot_ns - clock.boot_ns;
   clock.Advance(reading);
+  if (settled && since_ns >= 0 && since_ns < unwritten_ns) return clock.now_ns;
   auto write = database->Prepare(
       "UPDATE lifecycle SET now_ns = ?, boot_ns = ?, boot_id = ?, anchor_wall_ns = ?, "
       "anchor_now_ns = ?, down_time_open = ?");
@@ -197,46 +230,50 @@ absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReadi
   return clock.now_ns;
 }
 
-absl::Status CollectRecord(Database* database, const ApprovedRecord& approved,
-                           const Moment& moment) {
-  const Record& record = approved.record();
-  const ReleaseTerms& terms = approved.terms();
-  const auto now = AdvanceReleaseClock(database, moment.clocks);
-  if (!now.ok()) return now.status();
-  const bool is_public = record.release_class() == record::v1::PUBLIC;
-  const bool embargoed = is_public && terms.embargo_days != 0;
-  const bool has_address = !record.client().value().empty();
-  RecordStanding standing{
-      .record_id = record.record_id(),
-      .state = record::v1::COLLECTED,
-      .release_due_ns = embargoed ? *now + terms.embargo_days * kTermDayNs : 0,
-      .anonymise_due_ns =
-          terms.anonymise_days != 0 && has_address ? *now + terms.anonymise_days * kTermDayNs : 0,
-      .session_id = record.session_id(),
-      .release_class = record.release_class(),
-      .delete_due_ns =
-          terms.keep_days != 0 && !is_public ? *now + terms.keep_days * kTermDayNs : 0};
-  const auto change = NextChange(database);
-  if (!change.ok()) return change.status();
-  auto statement = database->Prepare(
-      "UPDATE records SET state = 1, change = ?, release_due_ns = nullif(?, 0), "
-      "anonymise_due_ns = nullif(?, 0), keep_days = ?, delete_due_ns = nullif(?, 0) "
-      "WHERE record_id = ?");
-  if (!statement.ok()) return statement.status();
-  absl::Status status = statement->Bind(0, *change)
-                            .Bind(1, standing.release_due_ns)
-                            .Bind(2, standing.anonymise_due_ns)
-                            .Bind(3, int64_t{terms.keep_days})
-                            .Bind(4, standing.delete_due_ns)
-                            .Bind(5, standing.record_id)
-                            .Run();
-  if (!status.ok() || !is_public) return status;
-  if (embargoed) {
-    return Enter(database, &standing, record::v1::EMBARGOED,
-                 absl::StrCat("embargo_days ", terms.embargo_days, " of ", record.export_rule()),
-                 moment);
+RecordRow::RecordRow(const ApprovedRecord& approved)
+    : record_id(approved.record().record_id()),
+      session_id(approved.record().session_id()),
+      experiment(approved.record().experiment()),
+      export_rule(approved.record().export_rule()),
+      client(approved.record().client().value()),
+      direction(approved.record().direction()),
+      outcome(approved.record().outcome()),
+      release_class(approved.record().release_class()),
+      negotiated_unix_ns(google::protobuf::util::TimeUtil::TimestampToNanoseconds(
+          approved.record().negotiated_at())),
+      terms(approved.terms()) {
+  Record head = approved.record();
+  Record tail;
+  if (head.has_result()) {
+    tail.mutable_result()->mutable_intervals()->Swap(head.mutable_result()->mutable_intervals());
   }
-  return Release(database, &standing, absl::StrCat("no embargo in ", record.export_rule()), moment);
+  record = head.SerializeAsString();
+  intervals = tail.SerializeAsString();
+}
+
+absl::Status CollectRecord(Database* database, const RecordRow& row, int64_t now_ns,
+                           const Moment& moment) {
+  const ReleaseTerms& terms = row.terms;
+  const bool is_public = row.release_class == record::v1::PUBLIC;
+  const bool embargoed = is_public && terms.embargo_days != 0;
+  const bool anonymised = terms.anonymise_days != 0 && !row.client.empty();
+  const RecordStanding standing{
+      .record_id = row.record_id,
+      .state = embargoed   ? record::v1::EMBARGOED
+               : is_public ? record::v1::RELEASED
+                           : record::v1::COLLECTED,
+      .release_due_ns = embargoed ? now_ns + terms.embargo_days * kTermDayNs : 0,
+      .anonymise_due_ns = anonymised ? now_ns + terms.anonymise_days * kTermDayNs : 0,
+      .session_id = row.session_id,
+      .release_class = row.release_class,
+      .delete_due_ns =
+          terms.keep_days != 0 && !embargoed ? now_ns + terms.keep_days * kTermDayNs : 0};
+  absl::Status status = InsertRecord(database, row, standing);
+  if (!status.ok() || !is_public) return status;
+  const std::string why =
+      embargoed ? absl::StrCat("embargo_days ", terms.embargo_days, " of ", row.export_rule)
+                : absl::StrCat("no embargo in ", row.export_rule);
+  return Note(database, EventOf(standing.state), standing, why, moment);
 }
 
 absl::StatusOr<int> RunDeadlineRows(Database* database, const Moment& moment, int limit) {

@@ -22,11 +22,29 @@ struct Moment {
   int64_t audit_unix_ns = 0;  // What the audit row says.
 };
 
-// Advances the store's release clock and returns its time.
-absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading);
+// Advances the store's release clock and returns its time. What it was up to `unwritten_ns` ago
+// is left in the store: later calls find as much from there.
+absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading,
+                                            int64_t unwritten_ns = 0);
 
-// Puts a record that was just inserted on its way.
-absl::Status CollectRecord(Database* database, const ApprovedRecord& approved,
+// A record as it is stored. Encoded where there are threads enough: only one writes.
+struct RecordRow {
+  explicit RecordRow(const ApprovedRecord& approved);
+
+  const std::string record_id, session_id, experiment, export_rule;
+  const std::string client;  // As the record has it; may be empty.
+  const record::v1::Direction direction;
+  const record::v1::Outcome outcome;
+  const record::v1::ReleaseClass release_class;
+  const int64_t negotiated_unix_ns;
+  const ReleaseTerms terms;
+  std::string record;     // Without result.intervals: listing must not read those of a day.
+  std::string intervals;  // A record with nothing else.
+};
+
+// Stores a record of a finished session and puts it on its way. `now_ns`: the release clock's.
+// AlreadyExists.
+absl::Status CollectRecord(Database* database, const RecordRow& row, int64_t now_ns,
                            const Moment& moment);
 
 // Does what is due, the longest due first, at most `limit`. Returns how many transitions.

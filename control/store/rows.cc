@@ -1,7 +1,5 @@
 #include "control/store/rows.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,35 +10,18 @@
 namespace weir::control {
 namespace {
 
-using record::v1::Record;
+// Sessions end all the time: not each of them moves the release clock.
+constexpr int64_t kUnwrittenClockNs = 1'000'000'000;
 
 absl::Status Damaged(const std::string& what) {
   return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
 }
 
-absl::Status InsertRecord(Database* database, const Record& record) {
-  // Listing must not read the intervals of a day-long test: they lie apart.
-  Record head = record;
-  Record tail;
-  tail.mutable_result()->mutable_intervals()->Swap(head.mutable_result()->mutable_intervals());
-  if (!record.has_result()) {
-    head.clear_result();
-    tail.clear_result();
-  }
-  auto statement = database->Prepare(
-      "INSERT INTO records (record_id, session_id, direction, outcome, negotiated_unix_ns, "
-      "experiment, release_class, record, intervals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+// Costly even where there are none.
+absl::Status DeleteIntervals(Database* database, const std::string& session_id) {
+  auto statement = database->Prepare("DELETE FROM intervals WHERE session_id = ?");
   if (!statement.ok()) return statement.status();
-  return statement->Bind(0, record.record_id())
-      .Bind(1, record.session_id())
-      .Bind(2, int64_t{record.direction()})
-      .Bind(3, int64_t{record.outcome()})
-      .Bind(4, google::protobuf::util::TimeUtil::TimestampToNanoseconds(record.negotiated_at()))
-      .Bind(5, record.experiment())
-      .Bind(6, int64_t{record.release_class()})
-      .BindBlob(7, head.SerializeAsString())
-      .BindBlob(8, tail.SerializeAsString())
-      .Run();
+  return statement->Bind(0, session_id).Run();
 }
 
 }  // namespace
@@ -92,12 +73,31 @@ absl::Status InsertInterval(Database* database, const std::string& session_id, i
       .Run();
 }
 
-absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
+absl::StatusOr<EndRow> EndRow::Encode(const SessionEnd& end) {
+  EndRow row{.session_id = end.session_id,
+             .state = end.state,
+             .end_reason = end.end_reason,
+             .audit_detail = absl::StrCat(end.state, ": ", end.end_reason,
+                                          end.detail.empty() ? "" : "; ", end.detail),
+             .moved_bytes = end.moved_bytes};
+  row.records.reserve(end.records.size());
+  for (const ApprovedRecord& approved : end.records) {
+    const RecordRow& record = row.records.emplace_back(approved);
+    if (record.session_id != end.session_id) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "record ", record.record_id, " is of another session than ", end.session_id));
+    }
+  }
+  return row;
+}
+
+absl::StatusOr<int64_t> FinishSessionRows(Database* database, const EndRow& end,
                                           const Moment& moment) {
   const int64_t at_unix_ns = moment.audit_unix_ns;
   auto find = database->Prepare(
-      "SELECT finished_unix_ns IS NOT NULL, admission_rule, use_keys FROM sessions "
-      "WHERE session_id = ?");
+      "SELECT finished_unix_ns IS NOT NULL, admission_rule, use_keys, "
+      "EXISTS (SELECT 1 FROM intervals WHERE session_id = ?1) FROM sessions "
+      "WHERE session_id = ?1");
   if (!find.ok()) return find.status();
   const auto found = find->Bind(0, end.session_id).Step();
   if (!found.ok()) return found.status();
@@ -105,47 +105,37 @@ absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& 
   if (find->Int(0) != 0) return 0;
   const std::string rule = find->Text(1);
   const std::string use_keys = find->Text(2);
+  const bool has_intervals = find->Int(3) != 0;
   find->Reset();
 
-  for (const ApprovedRecord& approved : end.records) {
-    if (approved.record().session_id() != end.session_id) {
-      return absl::InvalidArgumentError(absl::StrCat("record ", approved.record().record_id(),
-                                                     " is of another session than ",
-                                                     end.session_id));
-    }
-    if (absl::Status status = InsertRecord(database, approved.record()); !status.ok()) {
-      return status;
-    }
-  }
   auto finish = database->Prepare(
       "UPDATE sessions SET state = ?, end_reason = ?, finished_unix_ns = ?, peer = ?, "
       "client_address = NULL, requested = NULL, use_keys = NULL WHERE session_id = ?");
   if (!finish.ok()) return finish.status();
-  absl::Status status =
-      finish->Bind(0, end.state)
-          .Bind(1, end.end_reason)
-          .Bind(2, at_unix_ns)
-          .Bind(3, end.records.empty() ? std::string() : end.records[0].record().client().value())
-          .Bind(4, end.session_id)
-          .Run();
+  absl::Status status = finish->Bind(0, end.state)
+                            .Bind(1, end.end_reason)
+                            .Bind(2, at_unix_ns)
+                            .Bind(3, end.records.empty() ? "" : end.records[0].client)
+                            .Bind(4, end.session_id)
+                            .Run();
   if (!status.ok()) return status;
   if (status = EndFlows(database, end.session_id, at_unix_ns); !status.ok()) return status;
   if (status = ChargeBytes(database, use_keys, end.moved_bytes, at_unix_ns); !status.ok()) {
     return status;
   }
-  auto forget = database->Prepare("DELETE FROM intervals WHERE session_id = ?");
-  if (!forget.ok()) return forget.status();
-  if (status = forget->Bind(0, end.session_id).Run(); !status.ok()) return status;
-  status =
-      AppendAudit(database, {.at_unix_ns = at_unix_ns,
-                             .event = "session_finished",
-                             .session_id = end.session_id,
-                             .rule = rule,
-                             .detail = absl::StrCat(end.state, ": ", end.end_reason,
-                                                    end.detail.empty() ? "" : "; ", end.detail)});
+  if (has_intervals) status = DeleteIntervals(database, end.session_id);
   if (!status.ok()) return status;
-  for (const ApprovedRecord& approved : end.records) {
-    if (status = CollectRecord(database, approved, moment); !status.ok()) return status;
+  status = AppendAudit(database, {.at_unix_ns = at_unix_ns,
+                                  .event = "session_finished",
+                                  .session_id = end.session_id,
+                                  .rule = rule,
+                                  .detail = end.audit_detail});
+  if (!status.ok()) return status;
+  if (end.records.empty()) return 0;
+  const auto now = AdvanceReleaseClock(database, moment.clocks, kUnwrittenClockNs);
+  if (!now.ok()) return now.status();
+  for (const RecordRow& record : end.records) {
+    if (status = CollectRecord(database, record, *now, moment); !status.ok()) return status;
   }
   return static_cast<int64_t>(end.records.size());
 }

@@ -22,8 +22,19 @@ absl::Status InsertSession(Database* database, const SessionRow& row);
 absl::Status InsertInterval(Database* database, const std::string& session_id, int direction,
                             const record::v1::Interval& interval);
 
+// A SessionEnd as it is stored.
+struct EndRow {
+  // InvalidArgument: a record of another session.
+  static absl::StatusOr<EndRow> Encode(const SessionEnd& end);
+
+  std::string session_id, state, end_reason;
+  std::string audit_detail;
+  uint64_t moved_bytes = 0;
+  std::vector<RecordRow> records = {};
+};
+
 // Returns how many records were added: 0 if the session was finished before.
-absl::StatusOr<int64_t> FinishSessionRows(Database* database, const SessionEnd& end,
+absl::StatusOr<int64_t> FinishSessionRows(Database* database, const EndRow& end,
                                           const Moment& moment);
 
 absl::Status InsertEvent(Database* database, const AuditEvent& event, int64_t at_unix_ns);

@@ -46,14 +46,14 @@ Statement& Statement::Bind(int index, int64_t value) {
 
 Statement& Statement::Bind(int index, std::string_view text) {
   sqlite3_bind_text64(statement_.get(), index + 1, text.data() != nullptr ? text.data() : "",
-                      text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+                      text.size(), SQLITE_STATIC, SQLITE_UTF8);
   return *this;
 }
 
 Statement& Statement::BindBlob(int index, std::string_view bytes) {
   // A null pointer would bind NULL; an empty blob is a value.
   sqlite3_bind_blob64(statement_.get(), index + 1, bytes.data() != nullptr ? bytes.data() : "",
-                      bytes.size(), SQLITE_TRANSIENT);
+                      bytes.size(), SQLITE_STATIC);
   return *this;
 }
 
@@ -70,9 +70,10 @@ absl::Status Statement::Run() {
   return status;
 }
 
-void Statement::Reset() {
-  sqlite3_reset(statement_.get());
-  sqlite3_clear_bindings(statement_.get());
+void Statement::Return::operator()(sqlite3_stmt* statement) const {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  shelf->emplace_back(statement);
 }
 
 std::string Statement::Text(int column) const {
@@ -98,14 +99,23 @@ absl::Status Database::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : SqliteError(connection_.get(), code);
 }
 
-absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
+absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
+  Statement::Shelf& shelf = shelves_[sql];  // Stays where it is, whatever is added.
   sqlite3_stmt* raw = nullptr;
-  const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
-  if (code != SQLITE_OK) return SqliteError(connection_.get(), code);
-  Statement statement;
-  statement.statement_.reset(raw);
-  return statement;
+  if (!shelf.empty()) {
+    raw = shelf.back().release();
+    shelf.pop_back();
+  } else {
+    const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    if (code != SQLITE_OK) return SqliteError(connection_.get(), code);
+  }
+  return Statement(raw, &shelf);
+}
+
+absl::Status Database::Run(const std::string& sql) {
+  auto statement = Prepare(sql);
+  return statement.ok() ? statement->Run() : statement.status();
 }
 
 absl::StatusOr<int64_t> Database::QueryInt(const std::string& sql) {

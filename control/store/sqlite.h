@@ -8,26 +8,30 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace weir::control {
 
-// A prepared statement. Parameters and columns count from 0. Not thread-safe.
+// A prepared statement, on loan from its database: compiling one costs as much as running it, so
+// it goes back there to be used again, and must not outlive it. Parameters and columns count from
+// 0. Not thread-safe.
 class Statement {
  public:
-  Statement() = default;
-
+  // Text and bytes are not copied: they must stay until the statement was run or reset. What is
+  // bound stays bound for the next run.
   Statement& Bind(int index, int64_t value);
   Statement& Bind(int index, std::string_view text);
   Statement& BindBlob(int index, std::string_view bytes);
 
-  // True: a row is there. The bindings are kept until Reset.
+  // True: a row is there.
   absl::StatusOr<bool> Step();
   // Runs a statement that returns no rows, and resets it.
   absl::Status Run();
-  void Reset();
+  void Reset() { sqlite3_reset(statement_.get()); }
 
   int64_t Int(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   bool IsNull(int column) const {
@@ -40,7 +44,15 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
   };
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  // Those of one text that nobody uses, reset and without bindings.
+  using Shelf = std::vector<std::unique_ptr<sqlite3_stmt, Finalize>>;
+  struct Return {
+    void operator()(sqlite3_stmt* statement) const;
+    Shelf* shelf;
+  };
+  Statement(sqlite3_stmt* statement, Shelf* shelf) : statement_(statement, Return{shelf}) {}
+
+  std::unique_ptr<sqlite3_stmt, Return> statement_;
 };
 
 // A connection, used by one thread at a time.
@@ -48,8 +60,12 @@ class Database {
  public:
   static absl::StatusOr<Database> Open(const std::string& path, int flags);
 
+  // Any number of statements, none of which is kept.
   absl::Status Execute(const std::string& sql);
-  absl::StatusOr<Statement> Prepare(std::string_view sql);
+  // One statement. Callers have few texts and bind what differs: each text is kept.
+  absl::StatusOr<Statement> Prepare(const std::string& sql);
+  // Prepares and runs one that returns no rows.
+  absl::Status Run(const std::string& sql);
   absl::StatusOr<int64_t> QueryInt(const std::string& sql);
   absl::StatusOr<std::string> QueryText(const std::string& sql);
 
@@ -61,6 +77,7 @@ class Database {
     void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
   };
   std::unique_ptr<sqlite3, Close> connection_;
+  std::unordered_map<std::string, Statement::Shelf> shelves_;  // By text; goes first.
 };
 
 // How errors are told apart: ResourceExhausted (disk full), DataLoss (damaged), AlreadyExists

@@ -108,20 +108,20 @@ class SqliteStore final : public Store {
     }});
   }
 
-  absl::Status FinishSession(const SessionEnd& end) override {
-    auto added = std::make_shared<int64_t>(0);
-    return writer_.Run({.apply =
-                            [end, added, now = Now()](Database* db) {
-                              const auto rows = FinishSessionRows(db, end, now);
-                              if (rows.ok()) *added = *rows;
-                              Failpoint("store.recording");
-                              return rows.status();
-                            },
-                        .committed =
-                            [this, added] {
-                              records_.fetch_add(*added, std::memory_order_relaxed);
-                              Failpoint("store.recorded");
-                            }});
+  std::vector<absl::Status> FinishSessions(std::span<const SessionEnd> ends) override {
+    std::vector<absl::Status> results;
+    std::vector<BatchWriter::Operation> operations;
+    for (const SessionEnd& end : ends) {
+      auto row = EndRow::Encode(end);
+      results.push_back(row.status());
+      if (row.ok()) operations.push_back(Finish(*std::move(row)));
+    }
+    const std::vector<absl::Status> written = writer_.RunAll(std::move(operations));
+    auto next = written.begin();
+    for (absl::Status& result : results) {
+      if (result.ok()) result = *next++;
+    }
+    return results;
   }
 
   void AuditRejection(const measurement::v1::Rejection& rejection,
@@ -439,6 +439,22 @@ class SqliteStore final : public Store {
     return database;
   }
 
+  BatchWriter::Operation Finish(EndRow row) {
+    auto added = std::make_shared<int64_t>(0);
+    return {.apply =
+                [row = std::move(row), added, now = Now()](Database* db) {
+                  const auto rows = FinishSessionRows(db, row, now);
+                  if (rows.ok()) *added = *rows;
+                  Failpoint("store.recording");
+                  return rows.status();
+                },
+            .committed =
+                [this, added] {
+                  records_.fetch_add(*added, std::memory_order_relaxed);
+                  Failpoint("store.recorded");
+                }};
+  }
+
   // One durable change, with what it found.
   template <typename Result, typename Apply>
   absl::StatusOr<Result> Change(const Apply& apply, const std::function<void()>& committed) {
@@ -481,6 +497,7 @@ absl::Status Configure(Database* database) {
       "PRAGMA foreign_keys=ON;"
       "PRAGMA secure_delete=ON;"  // A client address that is forgotten is overwritten.
       "PRAGMA temp_store=MEMORY;"
+      "PRAGMA cache_size=-16384;"  // KiB: a batch fits, and is written once.
       "PRAGMA trusted_schema=OFF;"
       "PRAGMA journal_size_limit=4194304;");
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -263,7 +264,9 @@ class Store {
   // Durable when it returns OK: records, state and audit row in one transaction. A session that
   // is already finished is left as it is (OK). NotFound: never begun. ResourceExhausted: the disk
   // is full; the end is kept and will be written.
-  virtual absl::Status FinishSession(const SessionEnd& end) = 0;
+  absl::Status FinishSession(const SessionEnd& end) { return FinishSessions({&end, 1}).front(); }
+  // The same of each of many, in order, which share commits.
+  virtual std::vector<absl::Status> FinishSessions(std::span<const SessionEnd> ends) = 0;
 
   // Queued. `peer` is an address; only its netblock is kept. Repeats of stage, rule and netblock
   // within a minute are counted in one row, so that refusals cannot fill the store.

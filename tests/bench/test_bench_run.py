@@ -12,7 +12,7 @@ REQUIRED = ("name", "unit", "weir", "peer", "peer_value", "ratio", "rounds")
 # In the issue that set the bars.
 PROMISED = (
     "generate_null_64", "generate_null_1472", "fill_loop", "sink_track", "sink_flows", "sink_impaired", "flows_65536",
-    "loop_memif_64", "loop_memif_1472", "loop_veth_64", "pacing_rate", "pacing_gap", "counters", "memory",
+    "loop_memif_64", "loop_memif_1472", "loop_veth_64", "pacing_rate", "pacing_gap", "counters", "memory", "store_append",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def test_list_of_chosen_rows():
         (("--seconds", "-1"), "--seconds"),
         (("--seconds", "nan"), "--seconds"),
         (("--cpu", "100000"), "--cpu 100000"),
+        (("--disk", "/nowhere"), "there is no directory /nowhere"),
         (("--json", "/nowhere/rows.json"), "there is no directory /nowhere"),
         (("--verbose",), "--verbose"),
     ],

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "control/store/schema.h"
 #include "tests/unit/control/config/temp_dir.h"
@@ -58,6 +59,23 @@ TEST_F(AuditLogTest, AnyChangedFieldIsFoundAtItsRow) {
     EXPECT_EQ(verdict.rows, 2);
     Tamper("ROLLBACK TO whole; RELEASE whole");
   }
+}
+
+// Computed by another program: what was written by any version of this one verifies.
+TEST(AuditHashTest, IsThatOfTheContract) {
+  const AuditRow row{.id = 1,
+                     .at_unix_ns = 7,
+                     .event = "e",
+                     .session_id = "s",
+                     .stage = "st",
+                     .rule = "r",
+                     .field = "f",
+                     .netblock = "n",
+                     .detail = "d",
+                     .count = 2,
+                     .trace = "t"};
+  EXPECT_EQ(absl::BytesToHexString(AuditHash("", row)),
+            "9a4cbdc26732a0f5f289324922c5d9e5497332f394ce5f14347fd2856ac164f1");
 }
 
 TEST_F(AuditLogTest, NothingCanBeMovedBetweenFields) {

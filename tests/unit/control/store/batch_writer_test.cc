@@ -56,6 +56,34 @@ TEST_F(BatchWriterTest, AnImpossibleOperationFailsAlone) {
   EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), 2);
 }
 
+TEST_F(BatchWriterTest, EachOfManyIsAnsweredForItself) {
+  BatchWriter writer(&database_, [] {});
+  std::vector<BatchWriter::Operation> operations;
+  for (int i = 0; i < 2500; ++i) operations.push_back(Insert(i == 1700 ? 3 : i));
+  const std::vector<absl::Status> answers = writer.RunAll(std::move(operations));
+  ASSERT_EQ(answers.size(), 2500u);
+  for (size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].ok(), i != 1700) << i;
+  EXPECT_TRUE(absl::IsAlreadyExists(answers[1700])) << answers[1700];
+  EXPECT_TRUE(writer.RunAll({}).empty());
+  writer.Stop();
+  EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), 2499);
+}
+
+// A statement is lent to one user at a time, and comes back as it was.
+TEST_F(BatchWriterTest, OneTextServesSeveralStatements) {
+  const std::string text = "SELECT coalesce(?1, 'none'), ?2";
+  for (int round = 0; round < 2; ++round) {
+    auto outer = database_.Prepare(text);
+    auto inner = database_.Prepare(text);
+    ASSERT_TRUE(outer.ok() && inner.ok());
+    ASSERT_TRUE(*outer->Bind(0, "bound").Bind(1, int64_t{1}).Step());
+    ASSERT_TRUE(*inner->Step());
+    EXPECT_EQ(outer->Text(0), "bound");
+    EXPECT_EQ(inner->Text(0), "none") << "nothing is left of its last use";
+    EXPECT_TRUE(inner->IsNull(1));
+  }
+}
+
 TEST_F(BatchWriterTest, FailureKeepsTheKeptAndAnswersTheRest) {
   std::atomic<bool> broken{true};
   std::atomic<int> committed{0};
