@@ -150,11 +150,11 @@ TEST_F(DeliveryRunTest, ARecordThatChangesOnItsWayWaitsUntilThatIsOver) {
   std::string changed;
   asked.before = [&](int number) {
     if (number != 1) return absl::OkStatus();
-    // One of the fourth batch (a record has two changes), which is read: the new version is found
+    // One of the fourth batch (a record has one change), which is read: the new version is found
     // before that is delivered.
     EXPECT_TRUE(ReadAhead(asked, 4));
     const auto fourth = store_->PullDeliveries(
-        {.destination = "looks", .terms = "t", .after_change = 1'400, .limit = 1},
+        {.destination = "looks", .terms = "t", .after_change = 700, .limit = 1},
         [](const control::StoredRecord&) { return true; });
     changed = fourth->items.at(0).stored.standing.record_id;
     EXPECT_TRUE(store_->AnonymiseRecord(changed, "").ok());

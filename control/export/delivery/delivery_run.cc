@@ -41,9 +41,10 @@ class DeliveryRun {
                                                return batch;
                                              }) &
             tbb::make_filter<BatchPointer, BatchPointer>(
-                tbb::filter_mode::parallel, [this](BatchPointer batch) { return Encode(batch); }) &
+                tbb::filter_mode::parallel,
+                [this](BatchPointer batch) { return Encode(std::move(batch)); }) &
             tbb::make_filter<BatchPointer, BatchPointer>(
-                kInOrder, [this](BatchPointer batch) { return Deliver(batch); }) &
+                kInOrder, [this](BatchPointer batch) { return Deliver(std::move(batch)); }) &
             tbb::make_filter<BatchPointer, void>(
                 kInOrder, [this](const BatchPointer& batch) { Acknowledge(batch); }));
     if (!acknowledged_.empty()) engine_->Settled(acknowledged_);

@@ -215,7 +215,7 @@ absl::Status SpoolEngine::RewriteLedger() {
   }
   const int file = open(next.c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0 || rename(next.c_str(), ledger_path_.c_str()) != 0) {
-    const absl::Status status = FileError("rewrite", ledger_path_);
+    absl::Status status = FileError("rewrite", ledger_path_);
     if (file >= 0) close(file);
     return status;
   }
