@@ -132,8 +132,10 @@ TEST_F(JetStreamTest, WithoutAQuorumNothingIsAcknowledgedAndTheStoreHolds) {
     KeepMany(kept, kept + 100);
     kept += 100;
   }
-  ASSERT_TRUE(Eventually([&] { return !Status().trouble().empty(); }));
-  EXPECT_TRUE(absl::StrContains(Status().trouble(), "NATS server")) << Status().trouble();
+  std::string trouble;
+  ASSERT_TRUE(Eventually([&] { return !(trouble = Status().trouble()).empty(); }));
+  // They refuse, or cannot be reached.
+  EXPECT_TRUE(absl::StrContains(trouble, "server")) << trouble;
   EXPECT_EQ(Status().delivered(), 200u);
   EXPECT_EQ(store_->RecordCount(), static_cast<uint64_t>(kept));
   cluster_->Start(0);
