@@ -6,7 +6,7 @@
 
 namespace weir::control {
 
-// By control/export/disclosure.h's Role, record.v1.ReleaseState from 1, and Field.
+// By disclosure_ceiling.h's Role, record.v1.ReleaseState from 1, and Field.
 inline constexpr std::array<const char*, 5> kRoleNames{"public", "operator", "researcher",
                                                        "other_researcher", "partner"};
 inline constexpr std::array<const char*, 4> kStateNames{"collected", "embargoed", "released",

@@ -15,10 +15,6 @@ using record::v1::ReleaseState;
 constexpr Field kFields[] = {Field::kOutline, Field::kMeasurement, Field::kMetadata,
                              Field::kClient};
 
-bool IsReleased(ReleaseState state) {
-  return state == record::v1::RELEASED || state == record::v1::ANONYMISED;
-}
-
 std::string_view Name(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 std::string_view Name(Field field) { return kFieldNames[static_cast<size_t>(field)]; }
 
@@ -40,23 +36,6 @@ const std::map<std::string, Field>& FieldTable() {
 }
 
 }  // namespace
-
-Fields DisclosureCeiling(Role role, ReleaseState state, ReleaseClass release_class) {
-  // A closed bench: its owner's, and nobody else's, whatever the state.
-  if (release_class != record::v1::PUBLIC) {
-    return role == Role::kOperator ? Fields::All() : Fields();
-  }
-  if (IsReleased(state)) return Fields::All();
-  switch (role) {
-    case Role::kResearcher:
-      return Fields::All();
-    case Role::kOperator:  // "Before public release, ... only by the researchers."
-      return Fields::Of(Field::kOutline) | Fields::Of(Field::kMeasurement) |
-             Fields::Of(Field::kMetadata);
-    default:
-      return Fields();
-  }
-}
 
 Fields DefaultDisclosure(Role role, ReleaseState state, ReleaseClass release_class) {
   const Fields most = DisclosureCeiling(role, state, release_class);
