@@ -1,29 +1,16 @@
 #include "control/store/audit_log.h"
 
-#include <openssl/evp.h>
-
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/admission/digest.h"
 
 namespace weir::control {
 namespace {
 
 constexpr char kColumns[] =
     "id, at_unix_ns, event, session_id, stage, rule, field, netblock, detail, count, trace, hash";
-
-// OpenSSL's, which uses the CPU's own instructions for it: two rows are hashed for each session.
-std::string Sha256(const std::string& bytes) {
-  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // For good.
-  std::string hash(32, '\0');
-  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(hash.data()), nullptr,
-                 sha256, nullptr) != 1) {
-    std::abort();  // Without memory nothing else goes on either.
-  }
-  return hash;
-}
 
 // What is hashed, field by field.
 class Message {

@@ -75,13 +75,13 @@ absl::Status Note(Database* database, const char* event, const RecordStanding& s
                                 .detail = absl::StrCat(standing.record_id, ": ", why)});
 }
 
+// Enters RELEASED or ANONYMISED; where a record begins, CollectRecord says.
 absl::Status Enter(Database* database, RecordStanding* standing, ReleaseState state,
                    const std::string& why, const Moment& moment) {
   const auto change = NextChange(database);
   if (!change.ok()) return change.status();
   auto statement = database->Prepare(
-      "UPDATE records SET state = ?1, change = ?2, release_due_ns = "
-      "CASE WHEN ?1 = 2 THEN release_due_ns END, delete_due_ns = "
+      "UPDATE records SET state = ?1, change = ?2, release_due_ns = NULL, delete_due_ns = "
       "CASE WHEN ?1 = 3 AND keep_days > 0 "
       "THEN (SELECT now_ns FROM lifecycle) + keep_days * 86400000000000 ELSE delete_due_ns END "
       "WHERE record_id = ?3");
@@ -90,7 +90,7 @@ absl::Status Enter(Database* database, RecordStanding* standing, ReleaseState st
       statement->Bind(0, int64_t{state}).Bind(1, *change).Bind(2, standing->record_id).Run();
   if (!status.ok()) return status;
   standing->state = state;
-  if (state != record::v1::EMBARGOED) standing->release_due_ns = 0;
+  standing->release_due_ns = 0;
   return Note(database, EventOf(state), *standing, why, moment);
 }
 
