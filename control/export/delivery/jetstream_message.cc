@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "control/export/delivery/print_json.h"
 #include "control/export/delivery/stream_settings.h"
 
 namespace weir::control {
@@ -59,13 +60,9 @@ absl::StatusOr<std::string> MessageBody(const record::v1::Record& record) {
   if (!IsToken(record.record_id())) {
     return absl::InvalidArgumentError("record_id: not a token of a subject");
   }
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
-  std::string body;
-  const auto status = google::protobuf::util::MessageToJsonString(record, &body, options);
-  if (status.ok()) return body;
-  return absl::InvalidArgumentError(absl::StrCat("record: ", std::string(status.message())));
+  absl::StatusOr<std::string> body = PrintJson(record);
+  if (body.ok()) return body;
+  return absl::InvalidArgumentError(absl::StrCat("record: ", std::string(body.status().message())));
 }
 
 NatsRequest RecordMessage(const config::v1::JetStream& config, const delivery::v1::Item& item,

@@ -1,10 +1,10 @@
 #include "control/export/delivery/mlab_row.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "control/export/delivery/print_json.h"
 #include "export/v1/mlab.pb.h"
 
 namespace weir::control {
@@ -72,13 +72,9 @@ absl::StatusOr<std::string> EncodeRow(const delivery::v1::Item& item,
     row.mutable_client()->set_address(record.client().value());
     *row.mutable_raw() = record;
   }
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(row, &json, options);
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("row: ", std::string(status.message())));
+  absl::StatusOr<std::string> json = PrintJson(row);
+  if (!json.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("row: ", std::string(json.status().message())));
   }
   return json;
 }

@@ -1,6 +1,5 @@
 #include "control/export/delivery/postgres_engine.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <utility>
@@ -8,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "control/export/delivery/postgres_schema.h"
+#include "control/export/delivery/print_json.h"
 #include "control/failpoint.h"
 
 namespace weir::control {
@@ -26,25 +26,11 @@ absl::StatusOr<std::string> EncodeItem(const delivery::v1::Item& item) {
   const std::string head =
       absl::StrCat("{\"version\":", item.version(), ",\"state\":\"", state, "\",");
   if (item.has_tombstone()) return absl::StrCat(head, "\"erase\":\"", item.record_id(), "\"}");
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;  // Nothing lost is 0, not unknown.
-  std::string record;
-  const auto status = google::protobuf::util::MessageToJsonString(item.record(), &record, options);
-  if (!status.ok()) return absl::InvalidArgumentError("record: not text that JSON can hold");
+  const absl::StatusOr<std::string> record = PrintJson(item.record());
+  if (!record.ok()) return absl::InvalidArgumentError("record: not text that JSON can hold");
   const int64_t unix_ns =
       google::protobuf::util::TimeUtil::TimestampToNanoseconds(item.record().negotiated_at());
-  return absl::StrCat(head, "\"unix_ns\":", unix_ns, ",\"record\":", record, "}");
-}
-
-// What weir.disclose takes.
-std::string EncodeDisclosure(const delivery::v1::Disclosure& disclosure) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;  // An empty list is one.
-  std::string json;
-  // Cannot fail: names of the policy's schema.
-  return google::protobuf::util::MessageToJsonString(disclosure, &json, options).ok() ? json : "{}";
+  return absl::StrCat(head, "\"unix_ns\":", unix_ns, ",\"record\":", *record, "}");
 }
 
 }  // namespace
@@ -66,8 +52,9 @@ absl::StatusOr<PostgresRows> PostgresEngine::Take(const delivery::v1::PullReply&
   if (const auto begun = connection_->Execute("BEGIN"); !begun.ok()) return begun.status();
   Failpoint("postgres.begun");
   if (batch.disclosure().digest() != disclosed_) {
-    const auto held =
-        connection_->Execute("SELECT weir.disclose($1)", {EncodeDisclosure(batch.disclosure())});
+    // Names of the policy's schema: JSON can hold them.
+    const auto held = connection_->Execute("SELECT weir.disclose($1)",
+                                           {PrintJson(batch.disclosure()).value_or("{}")});
     if (!held.ok()) return held.status();
   }
   Failpoint("postgres.disclosed");
