@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/finished_record.h"
 #include "control/admission/policy.h"
 #include "control/export/export_policy.h"
 
@@ -27,18 +28,7 @@ export {
 
 // A record as a test of ten seconds leaves it: 10 metadata keys of 32 bytes each, 10 intervals.
 record::v1::Record Reference() {
-  record::v1::Record record;
-  record.set_session_id("01890000-0000-7000-8000-000000000001");
-  record.set_record_id(record.session_id() + "-down");
-  record.set_direction(record::v1::DOWN);
-  record.set_outcome(record::v1::COMPLETED);
-  record.set_end_reason("duration");
-  record.set_origin_active(true);
-  record.set_software("weir 0.1.0");
-  record.mutable_negotiated_at()->set_seconds(1'795'000'000);
-  record.mutable_server()->set_operator_("Example Lab");
-  record.mutable_server()->set_contact("noc@example.net");
-  record.mutable_server()->set_node("node1");
+  record::v1::Record record = FinishedRecord("01890000-0000-7000-8000-000000000001", 1'795'000'000);
   for (auto* parameters : {record.mutable_requested(), record.mutable_granted()}) {
     parameters->set_rate_bps(500'000'000);
     parameters->set_duration_ns(10'000'000'000);
@@ -48,11 +38,6 @@ record::v1::Record Reference() {
     parameters->mutable_payload(0)->set_weight(1);
   }
   record::v1::DirectionResult& result = *record.mutable_result();
-  result.set_direction(record::v1::DOWN);
-  result.set_achieved_ip_bps(499'999'000);
-  result.set_sent(416'667);
-  result.set_received(416'660);
-  result.set_lost(7);
   result.set_received_ip_bytes(624'990'000);
   result.mutable_one_way_delay()->set_samples(416'660);
   result.mutable_one_way_delay()->set_p50_ns(1'204'000);

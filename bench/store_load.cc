@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bench/finished_record.h"
 #include "control/admission/policy.h"
 #include "control/export/export_policy.h"
 #include "control/session/uuid.h"
@@ -41,26 +42,9 @@ constexpr uint64_t kPerCommit = 50'000;
 // A record as a test leaves it, made as long as asked by what its client said of itself.
 record::v1::Record MakeRecord(const std::string& session_id, int64_t begun_unix_ns,
                               size_t metadata_bytes) {
-  record::v1::Record record;
-  record.set_session_id(session_id);
-  record.set_record_id(session_id + "-down");
-  record.set_direction(record::v1::DOWN);
-  record.set_outcome(record::v1::COMPLETED);
-  record.set_end_reason("duration");
-  record.set_origin_active(true);
-  record.set_software("weir 0.1.0");
-  record.mutable_negotiated_at()->set_seconds(begun_unix_ns / 1'000'000'000);
-  record.mutable_server()->set_operator_("Example Lab");
-  record.mutable_server()->set_contact("noc@example.net");
-  record.mutable_server()->set_node("node1");
-  record::v1::DirectionResult& result = *record.mutable_result();
-  result.set_direction(record::v1::DOWN);
-  result.set_achieved_ip_bps(499'999'000);
-  result.set_sent(416'667);
-  result.set_received(416'660);
-  result.set_lost(7);
+  record::v1::Record record = FinishedRecord(session_id, begun_unix_ns / 1'000'000'000);
   for (uint32_t i = 0; i < 3; ++i) {
-    record::v1::Interval& interval = *result.add_intervals();
+    record::v1::Interval& interval = *record.mutable_result()->add_intervals();
     interval.set_index(i);
     interval.set_sent(41'667);
     interval.set_received(41'666);
