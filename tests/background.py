@@ -2,9 +2,8 @@
 
 import subprocess
 import threading
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from sources import ROOT
 
 
 class Background:

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from background import Background
+from sources import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 # Neither optimised nor with debug information: it is built to be run once, and the building is what takes long.
 ASAN_OPTIONS = "-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=0 -Ddebug=false -Dbench=false"
 
@@ -194,11 +194,12 @@ def run_gtest(suite: Suite, test: dict, scratch: Path, pattern: str) -> Count:
     return count
 
 
-def pytest_command(suite: Suite, scratch: Path, options: list[str]) -> list[str]:
+def pytest_command(suite: Suite, scratch: Path, pattern: str, *more: str) -> list[str]:
     # Debian's interpreter: the one the packages of tests/packages.txt belong to.
     command = ["/usr/bin/python3", "-B", "-m", "pytest", "-o", f"cache_dir={scratch / suite.name}", "-v"]
     command += ["--tb=short", "--no-header", f"--junitxml={xml_of(suite, scratch)}", f"--rootdir={ROOT}"]
-    return [*command, "-m", suite.marked, suite.pytest, *options]
+    command += ["-m", suite.marked, suite.pytest, *more]
+    return [*command, "-k", pattern] if pattern else command
 
 
 def xml_of(suite: Suite, scratch: Path) -> Path:
@@ -213,19 +214,18 @@ def count_pytest(suite: Suite, scratch: Path, code: int) -> Count:
     return count
 
 
-def attempt_pytest(suite: Suite, scratch: Path, options: list[str]) -> Count:
+def attempt_pytest(suite: Suite, scratch: Path, pattern: str, *more: str) -> Count:
     xml_of(suite, scratch).unlink(missing_ok=True)
-    code = run_bounded(pytest_command(suite, scratch, options), dict(os.environ), suite.timeout_s, None)
+    code = run_bounded(pytest_command(suite, scratch, pattern, *more), dict(os.environ), suite.timeout_s, None)
     return count_pytest(suite, scratch, code)
 
 
 def run_pytest(suite: Suite, scratch: Path, pattern: str) -> Count:
-    options = ["-k", pattern] if pattern else []
-    count = attempt_pytest(suite, scratch, options)
+    count = attempt_pytest(suite, scratch, pattern)
     for _ in range(REPEATS):
         if not can_be_repeated(count):
             break
-        count.repeat(attempt_pytest(suite, scratch, [*options, "--last-failed"]))
+        count.repeat(attempt_pytest(suite, scratch, pattern, "--last-failed"))
     return count
 
 
@@ -255,10 +255,9 @@ class BackgroundWork:
 
     def test(self, suite: Suite) -> None:
         """What it says is shown when it is over, not between what others say."""
-        options = ["-k", self.pattern] if self.pattern else []
         started = time.monotonic()
         with (self.scratch / f"{suite.name}.log").open("w+") as log:
-            code = self.background.run(pytest_command(suite, self.scratch, options), dict(os.environ), log)
+            code = self.background.run(pytest_command(suite, self.scratch, self.pattern), dict(os.environ), log)
             log.seek(0)
             announce(suite, started)
             print(log.read()[-8000:])

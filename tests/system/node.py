@@ -13,6 +13,7 @@ from sources import BUILD, ROOT
 
 DATAPLANE = BUILD / "dataplane/weir-dataplane"
 CONTROL = BUILD / "control/weir-control"
+EXPORT = BUILD / "control/export/delivery/weir-export"
 WEIR = BUILD / "control/cli/weir"
 LAB_POLICY = ROOT / "deploy/policies/lab.textproto"
 
@@ -135,6 +136,15 @@ class Node:
         self._wait_for_socket(self.control, self.admin)
         wait_for(lambda: self.info().get("dataplane_connected"), f"{self.name}'s control to reach its dataplane")
         return self.control
+
+    def start_export(self, destinations: str) -> Process:
+        """Its weir-export, with these destinations."""
+        config = self.directory / "export.textproto"
+        config.write_text(
+            f'control_socket: "{self.directory / "export.sock"}"\n'
+            f'state_directory: "{self.directory / "export"}"\n{destinations}'
+        )
+        return self.lab.start(f"{self.name}-export", *self.wrapper("weir-export"), EXPORT, "--config", config)
 
     def restart_control(self) -> None:
         """With the configuration as it now is."""

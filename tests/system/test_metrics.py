@@ -6,10 +6,8 @@ import urllib.request
 
 from netlab import wait_for
 from node import OK
-from sources import BUILD
 from topology import memif_pair
 
-WEIR_EXPORT = BUILD / "control/export/delivery/weir-export"
 METRICS = "127.0.0.1:9991"
 POLICY = """
 profile: "lab"
@@ -38,24 +36,17 @@ def value(text: str, series: str) -> float | None:
     return None
 
 
-def start_export(lab, server):
-    spool = lab.directory / "spool"
-    spool.mkdir()
-    config = lab.directory / "export.textproto"
-    config.write_text(
-        f'control_socket: "{server.directory / "export.sock"}"\n'
-        'destination { name: "mlab" recipient: "archive" purpose: "publication"\n'
-        f'  spool {{ directory: "{spool}" experiment: "weir" datatype: "weir1" }} }}\n'
-    )
-    return lab.start("export", WEIR_EXPORT, "--config", config)
-
-
 def test_what_a_node_did_is_in_its_metrics_and_in_its_report(lab):
     policy = lab.directory / "policy.textproto"
     policy.write_text(POLICY)
     server, client = memif_pair(lab, policy=policy, more_config=f'metrics {{ listen: "{METRICS}" }}\n')
     session = client.test(server, "both", duration="1s").json["session_id"]
-    start_export(lab, server)
+    spool = lab.directory / "spool"
+    spool.mkdir()
+    server.start_export(
+        'destination { name: "mlab" recipient: "archive" purpose: "publication"\n'
+        f'  spool {{ directory: "{spool}" experiment: "weir" datatype: "weir1" }} }}\n'
+    )
     delivered = 'weir_deliveries_total{destination="mlab",kind="record",outcome="delivered"}'
     wait_for(lambda: value(scrape(), delivered) == 2, "both records to be delivered")
     assert server.weir("records", "anonymise", f"{session}-up").code == OK

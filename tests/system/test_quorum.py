@@ -3,10 +3,8 @@
 from jetstream import CLIENT_PORTS, Cluster
 from netlab import wait_for
 from node import OK, REFUSED
-from sources import BUILD
 from topology import memif_pair
 
-WEIR_EXPORT = BUILD / "control/export/delivery/weir-export"
 HIGH_WATER_MARK = 2 << 20
 TWO_DAYS_S = 2 * 86_400
 POLICY = """
@@ -18,17 +16,6 @@ recipient { name: "archive" role: "public" purpose: "publication" }
 """
 # As much as a client may say of itself, so that the store is soon full.
 METADATA = [word for i in range(50) for word in ("--metadata", f"about-{i}=" + "x" * 500)]
-
-
-def start_export(lab, server, cluster):
-    config = lab.directory / "export.textproto"
-    servers = " ".join(f'server: "nats://127.0.0.1:{port}"' for port in cluster.servers)
-    config.write_text(
-        f'control_socket: "{server.directory / "export.sock"}"\nstate_directory: "{lab.directory / "export"}"\n'
-        'destination { name: "archive" recipient: "archive" purpose: "publication"\n'
-        f"  jetstream {{ {servers} }} }}\n"
-    )
-    return lab.start("export", WEIR_EXPORT, "--config", config)
 
 
 def status(server) -> dict:
@@ -48,7 +35,11 @@ def test_sessions_are_shed_at_the_mark_and_admitted_again_when_there_is_room(lab
     policy = lab.directory / "policy.textproto"
     policy.write_text(POLICY)
     server, client = memif_pair(lab, policy=policy, more_config=f"store_max_bytes: {HIGH_WATER_MARK}\n")
-    start_export(lab, server, cluster)
+    servers = " ".join(f'server: "nats://127.0.0.1:{port}"' for port in CLIENT_PORTS)
+    server.start_export(
+        'destination { name: "archive" recipient: "archive" purpose: "publication"\n'
+        f"  jetstream {{ {servers} }} }}\n"
+    )
 
     def ask():
         return client.weir(*client.test_arguments(server, "both", "1M", "100ms", 200, 4, *METADATA))

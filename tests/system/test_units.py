@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from jetstream import SERVER as NATS_SERVER
 from netlab import wait_for
 from sources import BUILD
 from topology import bridged_pair, memif_pair
 
-WEIR_EXPORT = BUILD / "control/export/delivery/weir-export"
 POLICY = """
 profile: "lab"
 notice: "The address of the client is recorded."
@@ -18,7 +18,6 @@ export { name: "kept" effect: ALLOW address: "full" release_class: "operator_onl
 recipient { name: "us" role: "operator" purpose: "analysis" }
 """
 DESTINATIONS = """
-control_socket: "{control}"
 destination {{ name: "files" recipient: "us" purpose: "analysis"
   spool {{ directory: "{spool}" experiment: "weir" datatype: "weir1" }} }}
 destination {{ name: "stream" recipient: "us" purpose: "analysis"
@@ -100,10 +99,9 @@ def test_export_calls_what_its_unit_allows(lab):
     client.test(server, "down", rate="1M", duration="1s")
     spool, trace = lab.directory / "spool", lab.directory / "weir-export.trace"
     spool.mkdir()
-    lab.start("nats", "nats-server", "-a", "127.0.0.1", "-js", "-sd", lab.directory / "nats")
-    config = lab.directory / "export.textproto"
-    config.write_text(DESTINATIONS.format(control=server.directory / "export.sock", spool=spool))
-    export = lab.start("export", *traced("weir-export", trace), WEIR_EXPORT, "--config", config)
+    lab.start("nats", NATS_SERVER, "-a", "127.0.0.1", "-js", "-sd", lab.directory / "nats")
+    server.wrapper = lambda program: traced(program, trace)
+    export = server.start_export(DESTINATIONS.format(spool=spool))
 
     def settled() -> bool:
         status = server.weir("export", "status", "--json").json.get("destinations", [])
