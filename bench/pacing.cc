@@ -123,6 +123,7 @@ int Run(const Arguments& arguments) {
   clock.Calibrate();
   dataplane::Result<dataplane::Segment> segment = dataplane::Segment::Create(kSlots, 1, 1, 0, {});
   if (!segment.ok()) return Fail("cannot make the counter segment");
+  dataplane::MainWakeup main_lcore;
   auto worker = dataplane::Worker::Create({.index = 0,
                                            .lcore = kWorkerLcore,
                                            .socket = SOCKET_ID_ANY,
@@ -130,7 +131,7 @@ int Run(const Arguments& arguments) {
                                            .rx_queues = {kQueue},
                                            .tx_queue = kQueue,
                                            .slots = kSlots},
-                                          clock, segment->writer(), -1);
+                                          clock, segment->writer(), main_lcore);
   if (!worker.ok()) return Fail("cannot make the worker");
 
   dataplane::FlowSpec spec = SenderSpec(wire::kMinUdpPayload);

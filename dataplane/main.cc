@@ -6,7 +6,6 @@
 #include <rte_launch.h>
 #include <signal.h>
 #include <sodium.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -34,6 +33,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/privileges/privileges.h"
 #include "dataplane/slowpath/slow_path.h"
+#include "dataplane/worker/main_wakeup.h"
 #include "dataplane/worker/worker.h"
 #include "ipc/seqpacket.h"
 
@@ -108,7 +108,7 @@ Result<std::vector<std::unique_ptr<Port>>> OpenPorts(const Options& options) {
 Result<std::vector<std::unique_ptr<Worker>>> MakeWorkers(
     const Options& options, const std::vector<std::unique_ptr<Port>>& ports,
     const std::vector<WorkerPlacement>& placements, const Clock& clock, shm::SegmentWriter segment,
-    int wakeup_fd) {
+    MainWakeup& wakeup) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (const WorkerPlacement& placement : placements) {
     WEIR_LOG(INFO, "%s", placement.reason.c_str());
@@ -123,7 +123,7 @@ Result<std::vector<std::unique_ptr<Worker>>> MakeWorkers(
                                                              .vlan = port.spec().vlan,
                                                              .mtu = port.mtu(),
                                                              .slots = options.slots},
-                                                            clock, segment, wakeup_fd);
+                                                            clock, segment, wakeup);
     if (!worker.ok()) return worker.error();
     workers.push_back(std::move(worker.value()));
   }
@@ -161,9 +161,9 @@ Result<LoopEnd> Serve(const Options& options, int signal_fd) {
                       options.histograms, boot_id);
   if (!segment.ok()) return segment.error();
 
-  const ipc::UniqueFd wakeup(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  MainWakeup wakeup;
   Result<std::vector<std::unique_ptr<Worker>>> workers =
-      MakeWorkers(options, *ports, *placements, clock, segment->writer(), wakeup.get());
+      MakeWorkers(options, *ports, *placements, clock, segment->writer(), wakeup);
   if (!workers.ok()) return workers.error();
   Result<std::unique_ptr<SlowPath>> slow_path = SlowPath::Create(*ports);
   if (!slow_path.ok()) return slow_path.error();
@@ -191,7 +191,7 @@ Result<LoopEnd> Serve(const Options& options, int signal_fd) {
                                                              .ports = *ports,
                                                              .workers = *workers,
                                                              .segment = segment->writer(),
-                                                             .wakeup_fd = wakeup.get(),
+                                                             .wakeup = wakeup,
                                                              .signal_fd = signal_fd});
   if (!loop.ok()) return loop.error();
 

@@ -13,8 +13,9 @@
 namespace weir::dataplane {
 namespace {
 
-constexpr int kBusyWaitMs = 1;
-constexpr int kIdleWaitMs = 100;
+constexpr int kLeastWaitMs = 1;  // After frames were punted too: others come, and may wait so long.
+constexpr int kMostWaitMs = 100;
+constexpr uint64_t kMsNs = 1'000'000;
 constexpr uint64_t kPortsNs = 100'000'000;
 constexpr uint64_t kClockNs = 1'000'000'000;
 constexpr uint64_t kEndFlowsNs = 1'000'000'000;
@@ -27,7 +28,7 @@ MainLoop::MainLoop(const Parts& parts, ipc::UniqueFd epoll)
 
 Result<std::unique_ptr<MainLoop>> MainLoop::Create(const Parts& parts) {
   ipc::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  for (const int fd : {parts.server.poll_fd(), parts.wakeup_fd, parts.signal_fd}) {
+  for (const int fd : {parts.server.poll_fd(), parts.wakeup.fd(), parts.signal_fd}) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = fd;
@@ -42,9 +43,8 @@ LoopEnd MainLoop::Run() {
   for (const auto& port : parts_.ports) PublishPort(*port);
   for (;;) {
     epoll_event events[4];
-    epoll_wait(epoll_.get(), events, 4, parts_.flows.busy() ? kBusyWaitMs : kIdleWaitMs);
-    uint64_t drained;
-    (void)!read(parts_.wakeup_fd, &drained, sizeof(drained));
+    epoll_wait(epoll_.get(), events, 4, PrepareToSleep());
+    parts_.wakeup.Disarm();
     if (SignalReceived()) {
       EndFlows();
       return LoopEnd::kSignal;
@@ -61,9 +61,21 @@ LoopEnd MainLoop::Run() {
   }
 }
 
+int MainLoop::PrepareToSleep() {
+  if (punted_) return kLeastWaitMs;
+  parts_.wakeup.Arm();
+  for (const auto& worker : parts_.workers) {
+    if (rte_ring_empty(worker->punt_ring()) == 0) return 0;
+  }
+  const uint64_t now_ns = SteadyNs();
+  const uint64_t due_ns = std::max(parts_.flows.next_tick_ns(), now_ns);
+  const uint64_t wait_ms = (due_ns - now_ns + kMsNs - 1) / kMsNs;
+  return static_cast<int>(std::clamp<uint64_t>(wait_ms, kLeastWaitMs, kMostWaitMs));
+}
+
 void MainLoop::Round(uint64_t now_ns) {
   parts_.slow_path.Tick(now_ns);
-  DrainPunted(now_ns);
+  punted_ = DrainPunted(now_ns);
   parts_.server.Poll(now_ns);
   parts_.flows.Tick(now_ns);
   if (now_ns >= next_ports_ns_) {
@@ -77,12 +89,14 @@ void MainLoop::Round(uint64_t now_ns) {
   }
 }
 
-void MainLoop::DrainPunted(uint64_t now_ns) {
+bool MainLoop::DrainPunted(uint64_t now_ns) {
+  bool any = false;
   for (const auto& worker : parts_.workers) {
     Port& port = *parts_.ports[worker->settings().port_index];
     void* frames[kPuntedPerRound];
     const unsigned count =
         rte_ring_dequeue_burst(worker->punt_ring(), frames, kPuntedPerRound, nullptr);
+    any = any || count != 0;
     for (unsigned i = 0; i < count; ++i) {
       auto* frame = static_cast<rte_mbuf*>(frames[i]);
       if (parts_.slow_path.Handle(port, frame)) continue;
@@ -90,6 +104,7 @@ void MainLoop::DrainPunted(uint64_t now_ns) {
       rte_pktmbuf_free(frame);
     }
   }
+  return any;
 }
 
 void MainLoop::PublishPort(Port& port) {

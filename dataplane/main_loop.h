@@ -12,6 +12,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/result.h"
 #include "dataplane/slowpath/slow_path.h"
+#include "dataplane/worker/main_wakeup.h"
 #include "dataplane/worker/worker.h"
 #include "ipc/seqpacket.h"
 #include "shm/segment.h"
@@ -31,7 +32,7 @@ class MainLoop {
     std::span<const std::unique_ptr<Port>> ports;
     std::span<const std::unique_ptr<Worker>> workers;
     shm::SegmentWriter segment;
-    int wakeup_fd;  // Workers write it when they punt.
+    MainWakeup& wakeup;
     int signal_fd;  // SIGTERM, SIGINT.
   };
 
@@ -43,8 +44,10 @@ class MainLoop {
  private:
   MainLoop(const Parts& parts, ipc::UniqueFd epoll);
 
+  // How long to sleep at most, ms. Workers then wake it.
+  int PrepareToSleep();
   void Round(uint64_t now_ns);
-  void DrainPunted(uint64_t now_ns);
+  bool DrainPunted(uint64_t now_ns);  // True: there was something.
   void PublishPort(Port& port);
   void PublishNode();
   bool SignalReceived() const;
@@ -52,6 +55,7 @@ class MainLoop {
 
   Parts parts_;
   ipc::UniqueFd epoll_;
+  bool punted_ = false;  // In the last round.
   uint64_t next_ports_ns_ = 0;
   uint64_t next_clock_ns_ = 0;
 };

@@ -58,8 +58,10 @@ class FlowManager {
   // A punted frame that was not the slow path's. Does not take the frame.
   void HandleFrame(const Port& port, const rte_mbuf* frame, uint64_t now_ns);
 
-  // All that is due: at least each millisecond while `busy()`.
+  // All that is due.
   void Tick(uint64_t now_ns);
+  // When Tick is to be called again unless a command, a frame or a worker comes first.
+  uint64_t next_tick_ns() const { return next_tick_ns_; }
   bool busy() const { return live_flows_ != 0 || !retired_.empty() || AnyDirty(); }
 
   const Signals::Counters& signal_counters() const { return signals_.counters(); }
@@ -89,6 +91,7 @@ class FlowManager {
   void TickFlow(Flow& flow, uint64_t now_ns);
   void TickTx(Flow& flow, uint64_t now_ns);
   void TickRx(Flow& flow, uint64_t now_ns);
+  static uint64_t NextTick(const Flow& flow, uint64_t now_ns);
   void MarkDirty(const Flow& flow);
   bool AnyDirty() const;
   void PublishConfigs();
@@ -105,6 +108,7 @@ class FlowManager {
   std::vector<size_t> receiver_of_worker_;  // By worker: where its receiver is in a Flow's rx.
   std::vector<Retired> retired_;
   uint64_t control_lease_ns_ = 0;
+  uint64_t next_tick_ns_ = 0;
 };
 
 }  // namespace weir::dataplane

@@ -75,4 +75,21 @@ PeerLease::Phase PeerLease::Tick(uint64_t now_ns) {
   return phase_;
 }
 
+uint64_t PeerLease::next_tick_ns() const {
+  switch (phase_) {
+    case Phase::kUnconfirmed:
+      return std::min(next_beacon_ns_, lease_until_ns_);
+    case Phase::kHeld: {
+      const uint64_t until =
+          rate_shift_ != 0 ? std::min(lease_until_ns_, resumed_ns_ + kRampStepNs) : lease_until_ns_;
+      return std::min(next_beacon_ns_, until);
+    }
+    case Phase::kPaused:
+      return std::min(next_beacon_ns_, paused_ns_ + wire::kProbeTimeNs);
+    case Phase::kLost:
+      break;
+  }
+  return UINT64_MAX;
+}
+
 }  // namespace weir::dataplane

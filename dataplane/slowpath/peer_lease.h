@@ -31,6 +31,10 @@ class PeerLease {
 
   Phase Tick(uint64_t now_ns);
 
+  // When BeaconDue will next be true; when Tick or BeaconDue will next have something to say.
+  uint64_t next_beacon_ns() const { return next_beacon_ns_; }
+  uint64_t next_tick_ns() const;
+
   Phase phase() const { return phase_; }
   // Test packets may leave until then; 0 before the first feedback.
   uint64_t load_until_ns() const { return phase_ == Phase::kHeld ? lease_until_ns_ : 0; }

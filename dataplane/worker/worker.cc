@@ -33,21 +33,15 @@ constexpr uint32_t kPuntRing = 512;
 constexpr uint32_t kSpinRounds = 1024;
 constexpr int kSleepMs = 10;
 
-void SignalEvent(int fd) {
-  const uint64_t one = 1;
-  while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-  }
-}
-
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
-               int main_wakeup)
+               MainWakeup& main_lcore)
     : rx_table(settings.slots),
       settings_(settings),
       clock_source_(clock),
       segment_(segment),
-      main_wakeup_(main_wakeup),
+      main_lcore_(main_lcore),
       wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Worker::~Worker() {
@@ -60,12 +54,12 @@ Worker::~Worker() {
 }
 
 Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, const Clock& clock,
-                                               shm::SegmentWriter segment, int main_wakeup) {
+                                               shm::SegmentWriter segment, MainWakeup& main_lcore) {
   const std::string suffix = std::to_string(settings.index);
   Result<TxPool> pool = MakeTxPool("weir-tx-" + suffix, settings.mtu, settings.socket);
   if (!pool.ok()) return pool.error();
 
-  std::unique_ptr<Worker> worker(new Worker(settings, clock, segment, main_wakeup));
+  std::unique_ptr<Worker> worker(new Worker(settings, clock, segment, main_lcore));
   worker->punt_ring_ = rte_ring_create(("weir-punt-" + suffix).c_str(), kPuntRing, settings.socket,
                                        RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (worker->punt_ring_ == nullptr || !worker->wakeup_) {
@@ -88,7 +82,11 @@ void Worker::Stop() {
   Wake();
 }
 
-void Worker::Wake() { SignalEvent(wakeup_.get()); }
+void Worker::Wake() {
+  const uint64_t one = 1;
+  while (write(wakeup_.get(), &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
 
 void Worker::Run() {
   Housekeeping(ReadTsc());
@@ -154,8 +152,7 @@ void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
   if (queued < count) rte_pktmbuf_free_bulk(mbufs + queued, count - queued);
   counters_.punted += queued;
   counters_.punt_dropped += count - queued;
-  // While flows run the main lcore looks every millisecond by itself.
-  if (queued != 0 && !config_->active()) SignalEvent(main_wakeup_);
+  if (queued != 0) main_lcore_.Wake();
 }
 
 void Worker::Housekeeping(uint64_t now_tsc) {
@@ -194,7 +191,10 @@ void Worker::PublishFlows(uint64_t elapsed_cycles) {
   for (size_t i = begin; i < std::min(end, tx.size()); ++i) {
     TxFlow* flow = tx[i];
     flow->PublishTo(segment_.tx(flow->slot()), settings_.index);
-    if (flow->finished()) flow->final_published.store(true, std::memory_order_release);
+    if (flow->finished() && !flow->final_published.load(std::memory_order_relaxed)) {
+      flow->final_published.store(true, std::memory_order_release);
+      main_lcore_.Wake();
+    }
   }
   if (end > tx.size()) {
     const size_t first = std::max(begin, tx.size()) - tx.size();

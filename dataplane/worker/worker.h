@@ -15,6 +15,7 @@
 #include "dataplane/rx/rx_burst.h"
 #include "dataplane/tx/tx_burst.h"
 #include "dataplane/tx/tx_pool.h"
+#include "dataplane/worker/main_wakeup.h"
 #include "dataplane/worker/worker_config.h"
 #include "ipc/seqpacket.h"
 #include "shm/segment.h"
@@ -35,13 +36,14 @@ struct WorkerSettings {
 };
 
 // Thread contract: Create, Wake, Stop and the accessors are the main lcore's; Run is the
-// worker's own thread. What they share: `configs`, `rx_table`, the punt ring and two eventfds.
+// worker's own thread. What they share: `configs`, `rx_table`, the punt ring, an eventfd and
+// MainWakeup.
 class Worker {
  public:
-  // `clock` and `segment` outlive the worker. `main_wakeup`: an eventfd written when a frame was
-  // punted to a main lcore that may be asleep.
+  // `clock`, `segment` and `main_lcore` outlive the worker. It wakes that for what it punts, and
+  // when a flow that sends has ended.
   static Result<std::unique_ptr<Worker>> Create(const WorkerSettings& settings, const Clock& clock,
-                                                shm::SegmentWriter segment, int main_wakeup);
+                                                shm::SegmentWriter segment, MainWakeup& main_lcore);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -60,7 +62,7 @@ class Worker {
 
  private:
   Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
-         int main_wakeup);
+         MainWakeup& main_lcore);
 
   uint32_t Receive();
   uint32_t Transmit();
@@ -73,7 +75,7 @@ class Worker {
   const WorkerSettings settings_;
   const Clock& clock_source_;
   const shm::SegmentWriter segment_;
-  const int main_wakeup_;
+  MainWakeup& main_lcore_;
   ipc::UniqueFd wakeup_;
   rte_ring* punt_ring_ = nullptr;
   TxPool tx_pool_;

@@ -100,7 +100,6 @@ TEST_P(FlowTest, ByteCapHolds) {
 }
 
 TEST_P(FlowTest, MixedSizesAreCountedByteForByte) {
-  NodePair pair;
   v1::FlowSpec load = Load(80 * kMbit, 18, 60'000);
   load.mutable_payload(0)->set_weight(7);
   for (const auto& [bytes, weight] : {std::pair{530u, 4u}, {1450u, 1u}}) {
@@ -109,12 +108,19 @@ TEST_P(FlowTest, MixedSizesAreCountedByteForByte) {
     size->set_weight(weight);
   }
   load.set_packets(12 * 200);
-  pair.Program(1, GetParam(), load);
-  pair.Arm(1);
-  pair.Finish(1);
-  ExpectNothingLost(pair, 1);
   const uint64_t headers = GetParam() ? 48 : 28;
-  EXPECT_EQ(pair.sent(1).bytes, 200 * (7 * (18 + headers) + 4 * (530 + headers) + 1450 + headers));
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    NodePair pair;
+    pair.Program(1, GetParam(), load);
+    pair.Arm(1);
+    pair.Finish(1);
+    ExpectNothingLost(pair, 1);
+    if (pair.sent(1).unsent != 0) continue;  // Off its core too long: their sizes were due as well.
+    EXPECT_EQ(pair.sent(1).bytes,
+              200 * (7 * (18 + headers) + 4 * (530 + headers) + 1450 + headers));
+    return;
+  }
+  FAIL() << "the worker was off its core ten times";
 }
 
 INSTANTIATE_TEST_SUITE_P(Ip, FlowTest, ::testing::Values(false, true),

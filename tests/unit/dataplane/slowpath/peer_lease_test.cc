@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "wire/signal_packet.h"
 
@@ -83,6 +86,43 @@ TEST_F(PeerLeaseTest, ASilentPeerIsProbedFor2SecondsThenLost) {
   EXPECT_EQ(phase, Phase::kLost);
   EXPECT_EQ(probes, 20);  // One each 100 ms.
   EXPECT_EQ((now - kMs - kStart) / kMs, 2250u);
+}
+
+// Whoever looks at the lease just when it says so sees what one sees who looks all the time.
+TEST_F(PeerLeaseTest, SaysWhenToLookAgain) {
+  std::vector<uint64_t> beacons;
+  std::vector<std::pair<uint64_t, Phase>> phases;
+  Phase before = Phase::kUnconfirmed;
+  uint64_t feedback = 0;
+  auto look = [&](uint64_t now) {
+    // Feedback for half a second, silence for half a second, then feedback until the rate is whole.
+    const uint64_t since = now - kStart;
+    if (now % (10 * kMs) == 0 && (since < 500 * kMs || since > 1000 * kMs) && since < 4000 * kMs) {
+      lease_.RememberNonce(99, now);
+      lease_.Renew(++feedback, 99, now);
+    }
+    const Phase phase = lease_.Tick(now);
+    if (phase != before) phases.emplace_back(now, phase);
+    before = phase;
+    if (lease_.BeaconDue(now)) beacons.push_back(now);
+  };
+  for (uint64_t now = kStart; now < kStart + 7000 * kMs; now += kMs) look(now);
+  const std::vector<uint64_t> all_beacons = std::exchange(beacons, {});
+  const auto all_phases = std::exchange(phases, {});
+  ASSERT_EQ(all_phases.size(), 5u);  // Held, paused, held, paused, lost.
+
+  SetUp();
+  before = Phase::kUnconfirmed;
+  feedback = 0;
+  int looks = 0;
+  for (uint64_t now = kStart; now < kStart + 7000 * kMs; ++looks) {
+    look(now);
+    const uint64_t feedback_comes = now - now % (10 * kMs) + 10 * kMs;
+    now = std::min(std::max(lease_.next_tick_ns(), now + kMs), feedback_comes);
+  }
+  EXPECT_EQ(beacons, all_beacons);
+  EXPECT_EQ(phases, all_phases);
+  EXPECT_LT(looks, 1000);
 }
 
 TEST_F(PeerLeaseTest, BeaconsEvery50Milliseconds) {
