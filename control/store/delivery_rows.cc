@@ -226,6 +226,12 @@ absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destin
             : "DELETE FROM deliveries WHERE destination = ? AND record_id = ? AND version >= 0 AND "
               "kind = ?");
   if (!forget.ok()) return forget.status();
+  // A refused update counts as delivered (SettleUpdate); what the destination has is older.
+  auto supersede = database->Prepare(
+      "UPDATE deliveries SET version = version - 1 WHERE destination = ?1 AND record_id = ?2 AND "
+      "kind = 0 AND version > 0 AND EXISTS (SELECT 1 FROM deliveries WHERE destination = ?1 AND "
+      "record_id = ?2 AND kind = 2)");
+  if (!supersede.ok()) return supersede.status();
   // Always lower than it was, so that a pull under way does not carry it past this one.
   auto look_again = database->Prepare(
       "UPDATE destinations SET settled_change = min(settled_change, "
@@ -233,6 +239,10 @@ absl::StatusOr<int64_t> ReopenRows(Database* database, const std::string& destin
   if (!look_again.ok()) return look_again.status();
   int64_t reopened = 0;
   for (const Delivery& delivery : all.empty() ? deliveries : all) {
+    if (retry) {
+      absl::Status status = supersede->Bind(0, destination).Bind(1, delivery.record_id).Run();
+      if (!status.ok()) return status;
+    }
     forget->Bind(0, destination).Bind(1, delivery.record_id);
     if (!retry) forget->Bind(2, int64_t{delivery.tombstone});
     if (absl::Status status = forget->Run(); !status.ok()) return status;

@@ -242,6 +242,58 @@ TEST_F(LifecycleTest, AddressesAreErasedWhenTheirDaysAreOver) {
   EXPECT_EQ(State("n"), record::v1::RELEASED);
 }
 
+// What a destination refused of a record that it has, it is given again when the operator says so.
+TEST_F(LifecycleTest, ARefusedUpdateIsTriedAgain) {
+  const auto pull = [&] {
+    auto pulled = store_->PullDeliveries(
+        {.destination = "d", .terms = "t", .limit = 10, .follow_states = true},
+        [](const StoredRecord&) { return true; });
+    EXPECT_TRUE(pulled.ok()) << pulled.status();
+    EXPECT_TRUE(store_->Flush().ok());
+    return std::move(pulled->items);
+  };
+  const auto settle = [&](const PendingDelivery& item, bool refused) {
+    return store_->SettleDeliveries("d",
+                                    {{.record_id = item.stored.standing.record_id,
+                                      .version = item.version,
+                                      .tombstone = item.tombstone,
+                                      .refused = refused,
+                                      .reason = refused ? "no" : ""}},
+                                    "by d");
+  };
+  const auto retry = [&] { return store_->ReopenDeliveries("d", {}, Reopening::kRetry, "again"); };
+
+  Keep("s", kEmbargo);
+  ASSERT_TRUE(settle(pull().at(0), /*refused=*/false).ok());
+  EXPECT_EQ(*retry(), 0);
+  ASSERT_TRUE(store_->ReleaseRecord("s", "why").ok());
+  for (int i = 0; i < 2; ++i) {  // Refused twice.
+    const auto updates = pull();
+    ASSERT_EQ(updates.size(), 1u);
+    EXPECT_FALSE(updates[0].tombstone);
+    EXPECT_EQ(updates[0].stored.standing.state, record::v1::RELEASED);
+    ASSERT_TRUE(settle(updates[0], /*refused=*/true).ok());
+    EXPECT_TRUE(pull().empty());
+    ASSERT_EQ(store_->ListDeadLetters(10)->size(), 1u);
+    EXPECT_EQ(*retry(), 1);
+    EXPECT_TRUE(store_->ListDeadLetters(10)->empty());
+  }
+  ASSERT_TRUE(settle(pull().at(0), /*refused=*/false).ok());
+  EXPECT_TRUE(pull().empty());
+  EXPECT_TRUE(store_->ListDeadLetters(10)->empty());
+
+  // The same of an update that came before an erasure: both go again.
+  Keep("e", kEmbargo);
+  ASSERT_TRUE(settle(pull().at(0), /*refused=*/false).ok());
+  ASSERT_TRUE(store_->ReleaseRecord("e", "why").ok());
+  ASSERT_TRUE(settle(pull().at(0), /*refused=*/true).ok());
+  ASSERT_TRUE(store_->AnonymiseRecord("e", "asked").ok());
+  EXPECT_EQ(*retry(), 1);
+  const auto erasure = pull();
+  ASSERT_EQ(erasure.size(), 1u);
+  EXPECT_TRUE(erasure[0].tombstone);
+}
+
 TEST(LifecycleMigrationTest, WhatWasStoredBeforeGetsItsState) {
   const TempDir dir;
   auto db = Database::Open(dir.File("db"), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
