@@ -139,7 +139,7 @@ absl::Status FillStore(const std::string& path, uint64_t records) {
       if (status.ok()) status = row.status();
       if (status.ok()) status = control::FinishSessionRows(&*database, *row, now).status();
     }
-    if (status.ok()) status = database->Run("COMMIT");
+    if (status.ok()) status = database->Commit();
     if (!status.ok()) return status;
     records -= some;
   }
@@ -160,7 +160,7 @@ absl::StatusOr<std::vector<SessionEnd>> BeginSessions(const std::string& path, u
     ends.push_back(*std::move(end));
     status = control::InsertSession(&*database, row);
   }
-  if (status.ok()) status = database->Run("COMMIT");
+  if (status.ok()) status = database->Commit();
   if (!status.ok()) return status;
   return ends;
 }

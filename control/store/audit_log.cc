@@ -1,5 +1,9 @@
 #include "control/store/audit_log.h"
 
+#include <charconv>
+#include <iterator>
+#include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -15,20 +19,40 @@ constexpr char kColumns[] =
 // What is hashed, field by field.
 class Message {
  public:
+  Message() { text_.reserve(kUsualBytes); }
+
   Message& Add(std::string_view bytes) {
-    for (int shift = 56; shift >= 0; shift -= 8) {
-      text_.push_back(static_cast<char>(uint64_t{bytes.size()} >> shift));
+    char length[sizeof(uint64_t)];
+    for (size_t i = 0; i < sizeof(length); ++i) {
+      length[i] = static_cast<char>(uint64_t{bytes.size()} >> (56 - 8 * i));
     }
-    text_.append(bytes);
+    text_.append(length, sizeof(length)).append(bytes);
     return *this;
   }
-  Message& Add(int64_t number) { return Add(absl::StrCat(number)); }
+  Message& Add(int64_t number) {
+    char digits[std::numeric_limits<int64_t>::digits10 + 2];
+    const auto end = std::to_chars(std::begin(digits), std::end(digits), number);
+    return Add(std::string_view(digits, static_cast<size_t>(end.ptr - digits)));
+  }
 
   const std::string& text() const { return text_; }
 
  private:
+  static constexpr size_t kUsualBytes = 512;
   std::string text_;
 };
+
+// The log's end as the open transaction knows it.
+struct KnownEnd {
+  std::optional<AuditHead> head;  // Of no row: id 0 and no hash.
+};
+
+absl::StatusOr<AuditHead> FindEnd(Database* database, const KnownEnd* known) {
+  if (known != nullptr && known->head.has_value()) return *known->head;
+  const auto head = SelectAuditHead(database);
+  if (!head.ok()) return head.status();
+  return head->value_or(AuditHead{});
+}
 
 AuditRow ReadRow(const Statement& statement) {
   return {.id = statement.Int(0),
@@ -65,27 +89,30 @@ std::string AuditHash(const std::string& previous, const AuditRow& row) {
 }
 
 absl::Status AppendAudit(Database* database, AuditRow row) {
-  const auto head = SelectAuditHead(database);
-  if (!head.ok()) return head.status();
-  row.id = head->has_value() ? (*head)->id + 1 : 1;
-  row.hash = AuditHash(head->has_value() ? (*head)->hash : "", row);
-  static const std::string insert = absl::StrCat("INSERT INTO audit (", kColumns,
-                                                 ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  auto statement = database->Prepare(insert);
+  auto* const known = database->Kept<KnownEnd>();
+  const auto end = FindEnd(database, known);
+  if (!end.ok()) return end.status();
+  row.id = end->id + 1;
+  row.hash = AuditHash(end->hash, row);
+  auto statement = database->Prepare(
+      "INSERT INTO audit (id, at_unix_ns, event, session_id, stage, rule, field, netblock, detail, "
+      "count, trace, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!statement.ok()) return statement.status();
-  return statement->Bind(0, row.id)
-      .Bind(1, row.at_unix_ns)
-      .Bind(2, row.event)
-      .Bind(3, row.session_id)
-      .Bind(4, row.stage)
-      .Bind(5, row.rule)
-      .Bind(6, row.field)
-      .Bind(7, row.netblock)
-      .Bind(8, row.detail)
-      .Bind(9, row.count)
-      .BindBlob(10, row.trace)
-      .BindBlob(11, row.hash)
-      .Run();
+  absl::Status status = statement->Bind(0, row.id)
+                            .Bind(1, row.at_unix_ns)
+                            .Bind(2, row.event)
+                            .Bind(3, row.session_id)
+                            .Bind(4, row.stage)
+                            .Bind(5, row.rule)
+                            .Bind(6, row.field)
+                            .Bind(7, row.netblock)
+                            .Bind(8, row.detail)
+                            .Bind(9, row.count)
+                            .BindBlob(10, row.trace)
+                            .BindBlob(11, row.hash)
+                            .Run();
+  if (status.ok() && known != nullptr) known->head = {.id = row.id, .hash = std::move(row.hash)};
+  return status;
 }
 
 absl::Status ChainAudit(Database* database) {

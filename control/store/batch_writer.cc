@@ -149,15 +149,15 @@ absl::Status BatchWriter::ApplyAll(std::deque<Queued>* batch) {
 // Leaves out what can never work. A savepoint costs a copy of each page that is changed under it.
 absl::Status BatchWriter::ApplyEach(std::deque<Queued>* batch) {
   for (Queued& queued : *batch) {
-    if (absl::Status status = database_->Run("SAVEPOINT operation"); !status.ok()) return status;
+    if (absl::Status status = database_->Savepoint(); !status.ok()) return status;
     queued.result = queued.operation.apply(database_);
     if (!queued.result.ok()) {
       if (!IsPermanent(queued.result)) return queued.result;
-      if (absl::Status status = database_->Run("ROLLBACK TO operation"); !status.ok()) {
+      if (absl::Status status = database_->RollbackToSavepoint(); !status.ok()) {
         return status;
       }
     }
-    if (absl::Status status = database_->Run("RELEASE operation"); !status.ok()) return status;
+    if (absl::Status status = database_->ReleaseSavepoint(); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -170,7 +170,7 @@ absl::Status BatchWriter::Write(std::deque<Queued>* batch) {
 absl::Status BatchWriter::Commit(std::deque<Queued>* batch, Applying apply) {
   absl::Status status = database_->Run("BEGIN IMMEDIATE");
   if (status.ok()) status = (this->*apply)(batch);
-  if (status.ok()) status = database_->Run("COMMIT");
+  if (status.ok()) status = database_->Commit();
   // Some errors have rolled back already.
   if (!status.ok() && database_->InTransaction()) database_->Run("ROLLBACK").IgnoreError();
   return status;

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,15 +44,60 @@ absl::StatusOr<std::vector<RecordStanding>> SelectStandings(Statement* statement
   }
 }
 
+// The lifecycle's row as the open transaction knows it.
+struct LastChange {
+  std::optional<int64_t> number;
+  bool written = true;
+};
+struct StoredClock {
+  std::optional<ReleaseClock> clock;
+};
+
 // Whatever changes of a record gets the next number, so that who follows the numbers misses
 // nothing.
-absl::Status CountChange(Database* database) {
-  return database->Run("UPDATE lifecycle SET last_change = last_change + 1");
+absl::Status WriteLastChange(Database* database, int64_t number) {
+  auto write = database->Prepare("UPDATE lifecycle SET last_change = ?");
+  if (!write.ok()) return write.status();
+  return write->Bind(0, number).Run();
 }
 
 absl::StatusOr<int64_t> NextChange(Database* database) {
-  if (absl::Status status = CountChange(database); !status.ok()) return status;
-  return database->QueryInt("SELECT last_change FROM lifecycle");
+  auto* const kept = database->Kept<LastChange>();
+  const absl::StatusOr<int64_t> last =
+      kept != nullptr && kept->number.has_value()
+          ? *kept->number
+          : database->QueryInt("SELECT last_change FROM lifecycle");
+  if (!last.ok()) return last.status();
+  const int64_t next = *last + 1;
+  if (kept == nullptr) {
+    if (absl::Status status = WriteLastChange(database, next); !status.ok()) return status;
+    return next;
+  }
+  kept->number = next;
+  if (std::exchange(kept->written, false)) {
+    database->BeforeCommit([database, kept] {
+      kept->written = true;
+      return WriteLastChange(database, *kept->number);
+    });
+  }
+  return next;
+}
+
+absl::StatusOr<ReleaseClock> ReadReleaseClock(Database* database, const StoredClock* kept) {
+  if (kept != nullptr && kept->clock.has_value()) return *kept->clock;
+  auto read = database->Prepare(
+      "SELECT now_ns, boot_ns, boot_id, anchor_wall_ns, anchor_now_ns, down_time_open "
+      "FROM lifecycle");
+  if (!read.ok()) return read.status();
+  const auto found = read->Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return absl::DataLossError("the store holds a damaged release clock");
+  return ReleaseClock{.now_ns = read->Int(0),
+                      .boot_ns = read->Int(1),
+                      .boot_id = read->Text(2),
+                      .anchor_wall_ns = read->Int(3),
+                      .anchor_now_ns = read->Int(4),
+                      .down_time_open = read->Int(5) != 0};
 }
 
 const char* EventOf(ReleaseState state) {
@@ -143,12 +189,13 @@ absl::Status EraseAddress(Database* database, RecordStanding* standing, const st
 
 absl::Status InsertRecord(Database* database, const RecordRow& row,
                           const RecordStanding& standing) {
-  if (absl::Status status = CountChange(database); !status.ok()) return status;
+  const auto change = NextChange(database);
+  if (!change.ok()) return change.status();
   auto statement = database->Prepare(
       "INSERT INTO records (record_id, session_id, direction, outcome, negotiated_unix_ns, "
       "experiment, release_class, record, intervals, state, release_due_ns, anonymise_due_ns, "
       "keep_days, delete_due_ns, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), "
-      "nullif(?, 0), ?, nullif(?, 0), (SELECT last_change FROM lifecycle))");
+      "nullif(?, 0), ?, nullif(?, 0), ?)");
   if (!statement.ok()) return statement.status();
   return statement->Bind(0, row.record_id)
       .Bind(1, row.session_id)
@@ -164,6 +211,7 @@ absl::Status InsertRecord(Database* database, const RecordRow& row,
       .Bind(11, standing.anonymise_due_ns)
       .Bind(12, int64_t{row.terms.keep_days})
       .Bind(13, standing.delete_due_ns)
+      .Bind(14, *change)
       .Run();
 }
 
@@ -197,23 +245,14 @@ absl::Status DamagedRow(const std::string& what) {
 
 absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading,
                                             int64_t unwritten_ns) {
-  auto read = database->Prepare(
-      "SELECT now_ns, boot_ns, boot_id, anchor_wall_ns, anchor_now_ns, down_time_open "
-      "FROM lifecycle");
-  if (!read.ok()) return read.status();
-  const auto found = read->Step();
-  if (!found.ok()) return found.status();
-  if (!*found) return DamagedRow("release clock");
-  ReleaseClock clock{.now_ns = read->Int(0),
-                     .boot_ns = read->Int(1),
-                     .boot_id = read->Text(2),
-                     .anchor_wall_ns = read->Int(3),
-                     .anchor_now_ns = read->Int(4),
-                     .down_time_open = read->Int(5) != 0};
-  read->Reset();
-  const bool settled = !clock.down_time_open && clock.boot_id == reading.boot_id;
-  const int64_t since_ns = reading.boot_ns - clock.boot_ns;
+  auto* const kept = database->Kept<StoredClock>();
+  const auto stored = ReadReleaseClock(database, kept);
+  if (!stored.ok()) return stored.status();
+  const bool settled = !stored->down_time_open && stored->boot_id == reading.boot_id;
+  const int64_t since_ns = reading.boot_ns - stored->boot_ns;
+  ReleaseClock clock = *stored;
   clock.Advance(reading);
+  if (kept != nullptr) kept->clock = *stored;
   if (settled && since_ns >= 0 && since_ns < unwritten_ns) return clock.now_ns;
   auto write = database->Prepare(
       "UPDATE lifecycle SET now_ns = ?, boot_ns = ?, boot_id = ?, anchor_wall_ns = ?, "
@@ -227,6 +266,7 @@ absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReadi
                             .Bind(5, int64_t{clock.down_time_open})
                             .Run();
   if (!status.ok()) return status;
+  if (kept != nullptr) kept->clock = clock;
   return clock.now_ns;
 }
 

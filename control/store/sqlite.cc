@@ -91,6 +91,17 @@ absl::StatusOr<Database> Database::Open(const std::string& path, int flags) {
   if (code != SQLITE_OK) return SqliteError(raw, code);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 5000);
+  sqlite3_rollback_hook(
+      raw, [](void* transaction) { *static_cast<Transaction*>(transaction) = {}; },
+      database.transaction_.get());
+  sqlite3_commit_hook(
+      raw,
+      [](void* transaction) {
+        const bool whole = static_cast<Transaction*>(transaction)->unwritten.empty();
+        *static_cast<Transaction*>(transaction) = {};
+        return whole ? 0 : 1;  // 1: it is rolled back instead.
+      },
+      database.transaction_.get());
   return database;
 }
 
@@ -99,23 +110,52 @@ absl::Status Database::Execute(const std::string& sql) {
   return code == SQLITE_OK ? absl::OkStatus() : SqliteError(connection_.get(), code);
 }
 
-absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
-  Statement::Shelf& shelf = shelves_[sql];  // Stays where it is, whatever is added.
+void Database::WatchLog() {
+  sqlite3_wal_hook(
+      connection_.get(),
+      [](void* log_pages, sqlite3*, const char*, int pages) {
+        *static_cast<int*>(log_pages) = pages;
+        return SQLITE_OK;
+      },
+      log_pages_.get());
+}
+
+absl::Status Database::WriteUnwritten() {
+  for (const auto& write : std::exchange(transaction_->unwritten, {})) {
+    if (absl::Status status = write(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Database::Commit() {
+  if (absl::Status status = WriteUnwritten(); !status.ok()) return status;
+  return Run("COMMIT");
+}
+
+absl::Status Database::Savepoint() {
+  if (absl::Status status = WriteUnwritten(); !status.ok()) return status;
+  return Run("SAVEPOINT operation");
+}
+
+absl::Status Database::RollbackToSavepoint() {
+  *transaction_ =
+      {};  // It may be of what is taken back. What was written before the savepoint is read again.
+  return Run("ROLLBACK TO operation");
+}
+
+absl::Status Database::ReleaseSavepoint() { return Run("RELEASE operation"); }
+
+absl::StatusOr<Statement> Database::TakeFrom(Statement::Shelf* shelf, std::string_view sql) {
   sqlite3_stmt* raw = nullptr;
-  if (!shelf.empty()) {
-    raw = shelf.back().release();
-    shelf.pop_back();
+  if (!shelf->empty()) {
+    raw = shelf->back().release();
+    shelf->pop_back();
   } else {
     const int code = sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     if (code != SQLITE_OK) return SqliteError(connection_.get(), code);
   }
-  return Statement(raw, &shelf);
-}
-
-absl::Status Database::Run(const std::string& sql) {
-  auto statement = Prepare(sql);
-  return statement.ok() ? statement->Run() : statement.status();
+  return Statement(raw, shelf);
 }
 
 absl::StatusOr<int64_t> Database::QueryInt(const std::string& sql) {

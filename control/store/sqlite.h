@@ -4,11 +4,16 @@
 
 #include <sqlite3.h>
 
+#include <any>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <typeindex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,12 +67,49 @@ class Database {
 
   // Any number of statements, none of which is kept.
   absl::Status Execute(const std::string& sql);
-  // One statement. Callers have few texts and bind what differs: each text is kept.
-  absl::StatusOr<Statement> Prepare(const std::string& sql);
+  // One statement. Callers have few texts and bind what differs: each is kept. A literal is known
+  // by where it lies, which saves looking at it; any other text by what it says.
+  template <size_t N>
+  absl::StatusOr<Statement> Prepare(const char (&literal)[N]) {
+    return TakeFrom(&literals_[literal], std::string_view(literal, N - 1));
+  }
+  absl::StatusOr<Statement> Prepare(const std::string& sql) { return TakeFrom(&texts_[sql], sql); }
   // Prepares and runs one that returns no rows.
-  absl::Status Run(const std::string& sql);
+  template <size_t N>
+  absl::Status Run(const char (&literal)[N]) {
+    auto statement = Prepare(literal);
+    return statement.ok() ? statement->Run() : statement.status();
+  }
   absl::StatusOr<int64_t> QueryInt(const std::string& sql);
   absl::StatusOr<std::string> QueryText(const std::string& sql);
+
+  // A value of the transaction that is open, one of each type: as T's constructor makes it when it
+  // is first asked for, gone with the transaction. For what only this connection changes, so that a
+  // transaction reads it once; whoever changes it changes both. Null outside of a transaction.
+  template <typename T>
+  T* Kept() {
+    if (!InTransaction()) return nullptr;
+    std::any& value = transaction_->kept[std::type_index(typeid(T))];
+    if (!value.has_value()) value.emplace<T>();
+    return std::any_cast<T>(&value);
+  }
+  // To be done by Commit, or before the next savepoint: for what is written once a transaction
+  // instead of at each change. Only in a transaction, whose COMMIT is refused as long as this was
+  // not done.
+  void BeforeCommit(std::function<absl::Status()> write) {
+    transaction_->unwritten.push_back(std::move(write));
+  }
+
+  absl::Status Commit();
+  absl::Status Savepoint();
+  // Takes back what was done since Savepoint; ROLLBACK does so with the transaction.
+  absl::Status RollbackToSavepoint();
+  absl::Status ReleaseSavepoint();
+
+  // Leaves checkpoints to others. LogPages: in the write-ahead log after this connection's last
+  // commit, as far as they must still be kept.
+  void WatchLog();
+  int LogPages() const { return *log_pages_; }
 
   bool InTransaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
   int64_t Changes() const { return sqlite3_changes64(connection_.get()); }
@@ -76,8 +118,20 @@ class Database {
   struct Close {
     void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
   };
+  absl::Status WriteUnwritten();
+  absl::StatusOr<Statement> TakeFrom(Statement::Shelf* shelf, std::string_view sql);
+
+  // Of the open transaction. On the heap: the connection's hooks know where.
+  struct Transaction {
+    std::unordered_map<std::type_index, std::any> kept;
+    std::vector<std::function<absl::Status()>> unwritten;
+  };
+  std::unique_ptr<Transaction> transaction_ = std::make_unique<Transaction>();
+  std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> connection_;
-  std::unordered_map<std::string, Statement::Shelf> shelves_;  // By text; goes first.
+  // Statements go before their connection. A shelf stays where it is, whatever is added.
+  std::unordered_map<const char*, Statement::Shelf> literals_;
+  std::unordered_map<std::string, Statement::Shelf> texts_;
 };
 
 // How errors are told apart: ResourceExhausted (disk full), DataLoss (damaged), AlreadyExists

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "control/failpoint.h"
 #include "control/store/audit_log.h"
 #include "control/store/batch_writer.h"
+#include "control/store/checkpointer.h"
 #include "control/store/delivery_rows.h"
 #include "control/store/flow_rows.h"
 #include "control/store/lifecycle_rows.h"
@@ -77,14 +79,16 @@ class FileLock {
 class SqliteStore final : public Store {
  public:
   SqliteStore(const StoreOptions& options, FileLock lock, Database writing, Database reading,
-              int64_t records, int64_t audited)
+              Database checkpointing, int64_t records, int64_t audited)
       : options_(options),
         lock_(std::move(lock)),
         reading_(std::move(reading)),
         writing_(std::move(writing)),
+        checkpointer_(std::move(checkpointing)),
         records_(records),
         told_audit_id_(audited),
         writer_(&writing_, [this] {
+          checkpointer_.Committed(writing_.LogPages());
           Measure();
           TellAudited();
         }) {}
@@ -203,7 +207,7 @@ class SqliteStore final : public Store {
     // the next checkpoint.
     return Change<RecordChange>(
         [&](Database* db, const Moment& now) { return AnonymiseRows(db, id, why, now); },
-        [this] { writing_.Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError(); });
+        [this] { checkpointer_.EmptyLog(); });
   }
 
   absl::StatusOr<std::vector<UseRow>> LoadUse() override {
@@ -396,32 +400,30 @@ class SqliteStore final : public Store {
   // On the writer's thread: whoever counts audit rows counts what is committed, and each once.
   void TellAudited() {
     if (!options_.audited) return;
-    auto rows = writing_.Prepare(
-        "SELECT event, sum(count), max(id) FROM audit WHERE id > ? GROUP BY event");
+    auto rows = writing_.Prepare("SELECT event, count, id FROM audit WHERE id > ? ORDER BY id");
     if (!rows.ok()) return;
     rows->Bind(0, told_audit_id_);
-    int64_t last = told_audit_id_;
+    std::map<std::string, int64_t> counts;  // Here: SQLite would sort the rows by event.
     while (true) {
       const auto found = rows->Step();
       if (!found.ok() || !*found) break;
-      options_.audited(rows->Text(0), rows->Int(1));
-      last = std::max(last, rows->Int(2));
+      counts[rows->Text(0)] += rows->Int(1);
+      told_audit_id_ = rows->Int(2);
     }
-    told_audit_id_ = last;
+    for (const auto& [event, count] : counts) options_.audited(event, count);
   }
 
  private:
   // Gives the pages of what was deleted back to the file system, and overwrites them in the log.
   void Reclaim() {
     const auto apply = [](Database* db) { return db->Execute("PRAGMA incremental_vacuum"); };
-    absl::Status status =
-        writer_.Run({.apply = apply,
-                     .committed =
-                         [this] {
-                           writing_.Execute("PRAGMA wal_checkpoint(TRUNCATE)").IgnoreError();
-                           Measure();
-                         },
-                     .on_failure = BatchWriter::OnFailure::kFail});
+    absl::Status status = writer_.Run({.apply = apply,
+                                       .committed =
+                                           [this] {
+                                             checkpointer_.EmptyLog();
+                                             Measure();
+                                           },
+                                       .on_failure = BatchWriter::OnFailure::kFail});
     if (!status.ok()) spdlog::warn("store: {}", std::string(status.message()));
   }
 
@@ -473,11 +475,12 @@ class SqliteStore final : public Store {
   }
 
   const StoreOptions options_;
-  const FileLock lock_;  // Outlives both connections.
+  const FileLock lock_;  // Outlives all connections.
 
   std::mutex read_mutex_;  // Guards reading_.
   Database reading_;
   Database writing_;  // The writer's.
+  Checkpointer checkpointer_;
 
   std::mutex tally_mutex_;
   RejectionTally tally_;
@@ -546,8 +549,15 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) 
       !status.ok()) {
     return explain(status);
   }
+  auto checkpointing = Database::Open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX);
+  if (!checkpointing.ok()) return explain(checkpointing.status());
+  if (absl::Status status = checkpointing->Execute("PRAGMA synchronous=FULL"); !status.ok()) {
+    return explain(status);
+  }
+  writing->WatchLog();
   auto store = std::make_unique<SqliteStore>(options, std::move(lock), *std::move(writing),
-                                             *std::move(reading), *records, *audited);
+                                             *std::move(reading), *std::move(checkpointing),
+                                             *records, *audited);
   // What an earlier process counted is final. Measures too.
   if (absl::Status status = store->SealAll(); !status.ok()) return explain(status);
   return std::unique_ptr<Store>(std::move(store));

@@ -1,0 +1,52 @@
+#include "control/store/checkpointer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+#include "tests/unit/control/config/temp_dir.h"
+
+namespace weir::control {
+namespace {
+
+TEST(CheckpointerTest, TheLogBeginsAnewHoweverMuchIsWritten) {
+  constexpr int kCommits = 60;
+  constexpr int kPagesEach = 300;
+  const TempDir dir;
+  const std::string path = dir.File("t.db");
+  const auto open = [&] {
+    auto database = Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    EXPECT_TRUE(database->Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF").ok());
+    return *std::move(database);
+  };
+  Database writing = open();
+  ASSERT_TRUE(writing.Execute("CREATE TABLE t (x BLOB)").ok());
+  writing.WatchLog();
+  int most = 0;
+  {
+    Checkpointer checkpointer(open());
+    const std::string page(4000, 'x');
+    for (int commit = 0; commit < kCommits; ++commit) {
+      ASSERT_TRUE(writing.Run("BEGIN").ok());
+      for (int i = 0; i < kPagesEach; ++i) {
+        auto insert = writing.Prepare("INSERT INTO t VALUES (?)");
+        ASSERT_TRUE(insert->BindBlob(0, page).Run().ok());
+      }
+      ASSERT_TRUE(writing.Commit().ok());
+      most = std::max(most, writing.LogPages());
+      checkpointer.Committed(writing.LogPages());
+    }
+    EXPECT_GE(most, kPagesEach);
+    EXPECT_LE(most, Checkpointer::kMostPages + 2 * kPagesEach);
+
+    checkpointer.EmptyLog();
+    EXPECT_EQ(std::filesystem::file_size(path + "-wal"), 0u);
+  }
+  EXPECT_GE(std::filesystem::file_size(path), kCommits * kPagesEach * 4000u);
+  EXPECT_EQ(*writing.QueryInt("SELECT count(*) FROM t"), kCommits * kPagesEach);
+}
+
+}  // namespace
+}  // namespace weir::control
