@@ -13,6 +13,7 @@ REQUIRED = ("name", "unit", "weir", "peer", "peer_value", "ratio", "rounds")
 PROMISED = (
     "generate_null_64", "generate_null_1472", "fill_loop", "sink_track", "sink_flows", "sink_impaired", "flows_65536",
     "loop_memif_64", "loop_memif_1472", "loop_veth_64", "pacing_rate", "pacing_gap", "counters", "memory", "store_append",
+    "policy_encode", "admission", "admission_memory",
 )  # fmt: skip
 
 
