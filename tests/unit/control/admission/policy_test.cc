@@ -49,6 +49,13 @@ TEST(PolicyTest, EmptyPolicyDeniesEverybody) {
   EXPECT_FALSE(policy->MatchExport("", "x").allowed);
 }
 
+TEST(PolicyTest, AnAsnListIsRefusedByName) {
+  EXPECT_NE(PolicyError("asn_list: 64500").find("asn_list"), std::string::npos);
+  EXPECT_NE(PolicyError("admission { name: 'a' effect: ALLOW match { asn_list: 64500 } }")
+                .find("asn_list"),
+            std::string::npos);
+}
+
 TEST(PolicyTest, FirstMatchWins) {
   const auto policy = Make(std::string(R"(
     admission { name: "bad-host" effect: DENY match { client: "192.0.2.66" } }
