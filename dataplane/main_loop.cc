@@ -43,7 +43,7 @@ LoopEnd MainLoop::Run() {
   for (const auto& port : parts_.ports) PublishPort(*port);
   for (;;) {
     epoll_event events[4];
-    epoll_wait(epoll_.get(), events, 4, PrepareToSleep());
+    epoll_wait(epoll_.get(), events, 4, WaitMs());
     parts_.wakeup.Disarm();
     if (SignalReceived()) {
       EndFlows();
@@ -61,21 +61,19 @@ LoopEnd MainLoop::Run() {
   }
 }
 
-int MainLoop::PrepareToSleep() {
-  if (punted_) return kLeastWaitMs;
-  parts_.wakeup.Arm();
-  for (const auto& worker : parts_.workers) {
-    if (rte_ring_empty(worker->punt_ring()) == 0) return 0;
-  }
+int MainLoop::WaitMs() const {
+  if (rests_) return kLeastWaitMs;
   const uint64_t now_ns = SteadyNs();
-  const uint64_t due_ns = std::max(parts_.flows.next_tick_ns(), now_ns);
-  const uint64_t wait_ms = (due_ns - now_ns + kMsNs - 1) / kMsNs;
-  return static_cast<int>(std::clamp<uint64_t>(wait_ms, kLeastWaitMs, kMostWaitMs));
+  const uint64_t due_ns = std::clamp(parts_.flows.next_tick_ns(), now_ns + kLeastWaitMs * kMsNs,
+                                     now_ns + kMostWaitMs * kMsNs);
+  return static_cast<int>((due_ns - now_ns + kMsNs - 1) / kMsNs);
 }
 
 void MainLoop::Round(uint64_t now_ns) {
+  parts_.wakeup.Arm();
   parts_.slow_path.Tick(now_ns);
-  punted_ = DrainPunted(now_ns);
+  rests_ = DrainPunted(now_ns);
+  if (rests_) parts_.wakeup.Disarm();
   parts_.server.Poll(now_ns);
   parts_.flows.Tick(now_ns);
   if (now_ns >= next_ports_ns_) {

@@ -44,8 +44,8 @@ class MainLoop {
  private:
   MainLoop(const Parts& parts, ipc::UniqueFd epoll);
 
-  // How long to sleep at most, ms. Workers then wake it.
-  int PrepareToSleep();
+  // How long to sleep until the next round, ms, unless something comes first.
+  int WaitMs() const;
   void Round(uint64_t now_ns);
   bool DrainPunted(uint64_t now_ns);  // True: there was something.
   void PublishPort(Port& port);
@@ -55,7 +55,7 @@ class MainLoop {
 
   Parts parts_;
   ipc::UniqueFd epoll_;
-  bool punted_ = false;  // In the last round.
+  bool rests_ = false;  // Frames were punted in the last round: no worker wakes it for the next.
   uint64_t next_ports_ns_ = 0;
   uint64_t next_clock_ns_ = 0;
 };

@@ -11,7 +11,7 @@
 namespace weir::dataplane {
 namespace {
 
-constexpr uint64_t kMostTickNs = 100'000'000;
+constexpr uint64_t kNeverNs = UINT64_MAX;
 constexpr uint64_t kHelloRepeatNs = 500'000'000;  // In PROVEN, until a beacon says it arrived.
 
 std::string SlotName(uint32_t slot, uint32_t generation) {
@@ -369,7 +369,7 @@ bool FlowManager::EndAnnounced(Flow& flow, uint64_t now_ns) {
 }
 
 void FlowManager::Tick(uint64_t now_ns) {
-  next_tick_ns_ = now_ns + kMostTickNs;
+  next_tick_ns_ = kNeverNs;
   if (live_flows_ != 0) {
     for (auto& [slot, flow] : flows_) {
       if (flow.finished()) continue;
@@ -384,14 +384,14 @@ void FlowManager::Tick(uint64_t now_ns) {
 // What is set up or ends waits for others, and is looked at as often as may be; what runs has its
 // times.
 uint64_t FlowManager::NextTick(const Flow& flow, uint64_t now_ns) {
-  if (flow.finished()) return now_ns + kMostTickNs;
+  if (flow.finished()) return kNeverNs;
   if (flow.ending) return now_ns;
   if (flow.spec.is_tx()) {
     if (flow.tx == nullptr) return now_ns;
     return flow.spec.bench ? flow.lease.next_beacon_ns() : flow.lease.next_tick_ns();
   }
   if (flow.state != v1::RUNNING) return now_ns;
-  return flow.spec.bench ? now_ns + kMostTickNs : flow.next_feedback_ns;
+  return flow.spec.bench ? kNeverNs : flow.next_feedback_ns;
 }
 
 void FlowManager::TickFlow(Flow& flow, uint64_t now_ns) {

@@ -23,9 +23,12 @@ class alignas(shm::kCacheLine) MainWakeup {
   // Readable: a worker asks. Negative if there was no descriptor to be had.
   int fd() const { return event_.get(); }
 
-  // Main lcore. After Arm it looks once more for what workers gave it, and only then sleeps: what
-  // it did not see then wakes it.
-  void Arm() { armed_.store(true, std::memory_order_seq_cst); }
+  // Main lcore. After Arm it looks for what workers gave it, and only then sleeps: what it did not
+  // see then wakes it.
+  void Arm() {
+    armed_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // Wake has the other.
+  }
   // Main lcore, awake: what workers give it now it will see without being asked to.
   void Disarm() {
     armed_.store(false, std::memory_order_relaxed);
