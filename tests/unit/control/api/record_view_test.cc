@@ -4,6 +4,7 @@
 
 #include "control/export/export_policy.h"
 #include "tests/unit/control/config/temp_dir.h"
+#include "tests/unit/control/store/keep_session.h"
 
 namespace weir::control {
 namespace {
@@ -27,36 +28,16 @@ class RecordViewTest : public testing::Test {
   }
 
   void Keep(const std::string& id, const std::string& experiment) {
-    record::v1::Record record;
-    record.set_session_id(id);
-    record.set_record_id(id + "-down");
-    record.set_direction(record::v1::DOWN);
-    record.set_outcome(record::v1::COMPLETED);
-    record.set_end_reason("duration");
-    record.mutable_negotiated_at()->set_seconds(1'700'000'000);
-    record.mutable_server()->set_operator_("o");
-    record.mutable_server()->set_contact("c");
-    record.set_origin_active(true);
-    record.mutable_result()->set_direction(record::v1::DOWN);
+    record::v1::Record record = CompletedRecord(id);
     record.mutable_result()->set_received(7);
-    auto approved = ExportPolicy(policy_).Approve({.session_id = id,
-                                                   .admission_rule = "r",
-                                                   .policy_digest = "sha256:abc",
-                                                   .experiment = experiment,
-                                                   .purpose = "p",
-                                                   .client_address = kViewedAddress},
-                                                  record);
-    ASSERT_TRUE(approved.ok()) << approved.status();
-    SessionRow session;
-    session.session_id = id;
-    session.role = "server";
-    ASSERT_TRUE(store_->BeginSession(session).ok());
-    ASSERT_TRUE(store_
-                    ->FinishSession({.session_id = id,
-                                     .state = "exported",
-                                     .end_reason = "duration",
-                                     .records = {*approved}})
-                    .ok());
+    KeepSession(store_.get(), ExportPolicy(policy_),
+                {.session_id = id,
+                 .admission_rule = "r",
+                 .policy_digest = "sha256:abc",
+                 .experiment = experiment,
+                 .purpose = "p",
+                 .client_address = kViewedAddress},
+                {record});
   }
 
   ms::ListRecordsReply List(const std::string& as_role) {

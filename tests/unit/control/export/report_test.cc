@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/export/export_policy.h"
 #include "tests/unit/control/config/temp_dir.h"
+#include "tests/unit/control/store/keep_session.h"
 
 namespace weir::control {
 namespace {
@@ -34,40 +35,20 @@ class ReportTest : public testing::Test {
   void Keep(const std::string& client, Edit edit, const std::string& experiment = "open",
             int64_t at_unix_s = kTestedAt) {
     const std::string id = absl::StrCat("s", 1000 + next_++);
-    record::v1::Record record;
-    record.set_session_id(id);
-    record.set_record_id(id + "-down");
-    record.set_direction(record::v1::DOWN);
-    record.set_outcome(record::v1::COMPLETED);
-    record.set_end_reason("duration");
+    record::v1::Record record = CompletedRecord(id);
     record.mutable_negotiated_at()->set_seconds(at_unix_s);
-    record.mutable_server()->set_operator_("o");
-    record.mutable_server()->set_contact("c");
-    record.set_origin_active(true);
-    record.mutable_result()->set_direction(record::v1::DOWN);
     record.mutable_result()->set_limit(record::v1::LIMIT_PATH);
     record.mutable_result()->set_received(90);
     record.mutable_result()->set_lost(10);
     edit(&record);
-    auto approved = ExportPolicy(policy_).Approve({.session_id = id,
-                                                   .admission_rule = "r",
-                                                   .policy_digest = "sha256:abc",
-                                                   .experiment = experiment,
-                                                   .purpose = "p",
-                                                   .client_address = client},
-                                                  record);
-    ASSERT_TRUE(approved.ok()) << approved.status();
-    SessionRow session;
-    session.session_id = id;
-    session.role = "server";
-    ASSERT_TRUE(store_->BeginSession(session).ok());
-    ASSERT_TRUE(store_
-                    ->FinishSession({.session_id = id,
-                                     .state = "exported",
-                                     .end_reason = "duration",
-                                     .detail = "",
-                                     .records = {*approved}})
-                    .ok());
+    KeepSession(store_.get(), ExportPolicy(policy_),
+                {.session_id = id,
+                 .admission_rule = "r",
+                 .policy_digest = "sha256:abc",
+                 .experiment = experiment,
+                 .purpose = "p",
+                 .client_address = client},
+                {record});
   }
   void KeepRate(const std::string& client, double bps, const std::string& experiment = "open",
                 int64_t at_unix_s = kTestedAt) {

@@ -12,6 +12,7 @@
 #include "control/store/schema.h"
 #include "control/store/store.h"
 #include "tests/unit/control/config/temp_dir.h"
+#include "tests/unit/control/store/keep_session.h"
 
 namespace weir::control {
 namespace {
@@ -45,35 +46,14 @@ class LifecycleTest : public testing::Test {
         *Policy::Parse("p", absl::StrCat("profile: 'lab' admission { name: 'r' effect: ALLOW } "
                                          "export { name: 'x' effect: ALLOW ",
                                          terms, " }")));
-    record::v1::Record record;
-    record.set_session_id(id);
-    record.set_record_id(id + "-down");
-    record.set_direction(record::v1::DOWN);
-    record.set_outcome(record::v1::COMPLETED);
-    record.set_end_reason("duration");
-    record.mutable_negotiated_at()->set_seconds(1'700'000'000);
-    record.mutable_server()->set_operator_("o");
-    record.mutable_server()->set_contact("c");
-    record.set_origin_active(true);
-    auto approved = policy.Approve({.session_id = id,
-                                    .admission_rule = "r",
-                                    .policy_digest = "sha256:abc",
-                                    .experiment = "e",
-                                    .purpose = "p",
-                                    .client_address = kAddress},
-                                   record);
-    ASSERT_TRUE(approved.ok()) << approved.status();
-    SessionRow session;
-    session.session_id = id;
-    session.role = "server";
-    session.admission_rule = "r";
-    ASSERT_TRUE(store_->BeginSession(session).ok());
-    ASSERT_TRUE(store_
-                    ->FinishSession({.session_id = id,
-                                     .state = "exported",
-                                     .end_reason = "duration",
-                                     .records = {*approved}})
-                    .ok());
+    KeepSession(store_.get(), policy,
+                {.session_id = id,
+                 .admission_rule = "r",
+                 .policy_digest = "sha256:abc",
+                 .experiment = "e",
+                 .purpose = "p",
+                 .client_address = kAddress},
+                {CompletedRecord(id)});
   }
 
   StoredRecord Get(const std::string& id) {

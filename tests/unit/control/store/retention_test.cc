@@ -15,6 +15,7 @@
 #include "control/store/release_keeper.h"
 #include "control/store/store.h"
 #include "tests/unit/control/config/temp_dir.h"
+#include "tests/unit/control/store/keep_session.h"
 
 namespace weir::control {
 namespace {
@@ -49,42 +50,21 @@ class RetentionTest : public testing::Test {
         *Policy::Parse("p", absl::StrCat("profile: 'lab' admission { name: 'r' effect: ALLOW } "
                                          "export { name: 'x' effect: ALLOW ",
                                          terms, " }")));
-    SessionEnd end;
-    end.session_id = id;
-    end.state = "exported";
-    end.end_reason = "duration";
-    for (const bool up : {false, true}) {
-      if (up && !both) continue;
-      record::v1::Record record;
-      record.set_session_id(id);
-      record.set_record_id(id + (up ? "-up" : "-down"));
-      record.set_direction(up ? record::v1::UP : record::v1::DOWN);
-      record.set_outcome(record::v1::COMPLETED);
-      record.set_end_reason("duration");
-      record.mutable_negotiated_at()->set_seconds(1'700'000'000);
-      record.mutable_server()->set_operator_("o");
-      record.mutable_server()->set_contact("c");
-      record.set_origin_active(true);
-      record.mutable_result()->set_direction(record.direction());
+    std::vector<record::v1::Record> records{CompletedRecord(id)};
+    if (both) records.push_back(CompletedRecord(id, record::v1::UP));
+    for (record::v1::Record& record : records) {
       for (size_t i = 0; i < intervals; ++i) {
         record.mutable_result()->add_intervals()->set_ip_bps(static_cast<double>(i) * 1.1);
       }
-      auto approved = policy.Approve({.session_id = id,
-                                      .admission_rule = "r",
-                                      .policy_digest = kKeptDigest,
-                                      .experiment = "e",
-                                      .purpose = "p",
-                                      .client_address = "198.51.100.78"},
-                                     record);
-      ASSERT_TRUE(approved.ok()) << approved.status();
-      end.records.push_back(*approved);
     }
-    SessionRow session;
-    session.session_id = id;
-    session.role = "server";
-    session.admission_rule = "r";
-    ASSERT_TRUE(store_->BeginSession(session).ok());
-    ASSERT_TRUE(store_->FinishSession(end).ok());
+    KeepSession(store_.get(), policy,
+                {.session_id = id,
+                 .admission_rule = "r",
+                 .policy_digest = kKeptDigest,
+                 .experiment = "e",
+                 .purpose = "p",
+                 .client_address = "198.51.100.78"},
+                records);
   }
 
   // Deadlines, then retention: deleted and held.
