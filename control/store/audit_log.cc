@@ -42,13 +42,13 @@ class Message {
   std::string text_;
 };
 
-// The log's end as the open transaction knows it.
-struct KnownEnd {
-  std::optional<AuditHead> head;  // Of no row: id 0 and no hash.
+// The log's end as the open transaction knows it. Of no row: id 0 and no hash.
+struct LogEnd {
+  AuditHead head;
 };
 
-absl::StatusOr<AuditHead> FindEnd(Database* database, const KnownEnd* known) {
-  if (known != nullptr && known->head.has_value()) return *known->head;
+absl::StatusOr<AuditHead> FindEnd(Database* database) {
+  if (const LogEnd* end = database->Kept<LogEnd>()) return end->head;
   const auto head = SelectAuditHead(database);
   if (!head.ok()) return head.status();
   return head->value_or(AuditHead{});
@@ -89,8 +89,7 @@ std::string AuditHash(const std::string& previous, const AuditRow& row) {
 }
 
 absl::Status AppendAudit(Database* database, AuditRow row) {
-  auto* const known = database->Kept<KnownEnd>();
-  const auto end = FindEnd(database, known);
+  const auto end = FindEnd(database);
   if (!end.ok()) return end.status();
   row.id = end->id + 1;
   row.hash = AuditHash(end->hash, row);
@@ -111,7 +110,7 @@ absl::Status AppendAudit(Database* database, AuditRow row) {
                             .BindBlob(10, row.trace)
                             .BindBlob(11, row.hash)
                             .Run();
-  if (status.ok() && known != nullptr) known->head = {.id = row.id, .hash = std::move(row.hash)};
+  if (status.ok()) database->Keep(LogEnd{{.id = row.id, .hash = std::move(row.hash)}});
   return status;
 }
 

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/util/time_util.h>
 
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,52 +45,51 @@ absl::StatusOr<std::vector<RecordStanding>> SelectStandings(Statement* statement
 
 // The lifecycle's row as the open transaction knows it.
 struct LastChange {
-  std::optional<int64_t> number;
+  int64_t number = 0;
   bool written = true;
 };
-struct StoredClock {
-  std::optional<ReleaseClock> clock;
-};
 
-// Whatever changes of a record gets the next number, so that who follows the numbers misses
-// nothing.
+absl::Status DamagedRow(const std::string& what) {
+  return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
+}
+
 absl::Status WriteLastChange(Database* database, int64_t number) {
   auto write = database->Prepare("UPDATE lifecycle SET last_change = ?");
   if (!write.ok()) return write.status();
   return write->Bind(0, number).Run();
 }
 
+// Whatever changes of a record gets the next number, so that who follows the numbers misses
+// nothing.
 absl::StatusOr<int64_t> NextChange(Database* database) {
-  auto* const kept = database->Kept<LastChange>();
-  const absl::StatusOr<int64_t> last =
-      kept != nullptr && kept->number.has_value()
-          ? *kept->number
-          : database->QueryInt("SELECT last_change FROM lifecycle");
-  if (!last.ok()) return last.status();
-  const int64_t next = *last + 1;
-  if (kept == nullptr) {
-    if (absl::Status status = WriteLastChange(database, next); !status.ok()) return status;
-    return next;
+  LastChange* last = database->Kept<LastChange>();
+  if (last == nullptr) {
+    const auto stored = database->QueryInt("SELECT last_change FROM lifecycle");
+    if (!stored.ok()) return stored.status();
+    last = database->Keep(LastChange{.number = *stored});
+    if (last == nullptr) {  // No transaction: each statement is one.
+      if (absl::Status status = WriteLastChange(database, *stored + 1); !status.ok()) return status;
+      return *stored + 1;
+    }
   }
-  kept->number = next;
-  if (std::exchange(kept->written, false)) {
-    database->BeforeCommit([database, kept] {
-      kept->written = true;
-      return WriteLastChange(database, *kept->number);
+  if (std::exchange(last->written, false)) {
+    database->BeforeCommit([database, last] {
+      last->written = true;
+      return WriteLastChange(database, last->number);
     });
   }
-  return next;
+  return ++last->number;
 }
 
-absl::StatusOr<ReleaseClock> ReadReleaseClock(Database* database, const StoredClock* kept) {
-  if (kept != nullptr && kept->clock.has_value()) return *kept->clock;
+absl::StatusOr<ReleaseClock> ReadReleaseClock(Database* database) {
+  if (const auto* kept = database->Kept<ReleaseClock>()) return *kept;
   auto read = database->Prepare(
       "SELECT now_ns, boot_ns, boot_id, anchor_wall_ns, anchor_now_ns, down_time_open "
       "FROM lifecycle");
   if (!read.ok()) return read.status();
   const auto found = read->Step();
   if (!found.ok()) return found.status();
-  if (!*found) return absl::DataLossError("the store holds a damaged release clock");
+  if (!*found) return DamagedRow("release clock");
   return ReleaseClock{.now_ns = read->Int(0),
                       .boot_ns = read->Int(1),
                       .boot_id = read->Text(2),
@@ -237,22 +235,17 @@ absl::StatusOr<std::vector<RecordStanding>> FindDue(Database* database, const ch
   return SelectStandings(&statement->Bind(0, now_ns).Bind(1, int64_t{limit}));
 }
 
-absl::Status DamagedRow(const std::string& what) {
-  return absl::DataLossError(absl::StrCat("the store holds a damaged ", what));
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReading& reading,
                                             int64_t unwritten_ns) {
-  auto* const kept = database->Kept<StoredClock>();
-  const auto stored = ReadReleaseClock(database, kept);
+  const auto stored = ReadReleaseClock(database);
   if (!stored.ok()) return stored.status();
   const bool settled = !stored->down_time_open && stored->boot_id == reading.boot_id;
   const int64_t since_ns = reading.boot_ns - stored->boot_ns;
   ReleaseClock clock = *stored;
   clock.Advance(reading);
-  if (kept != nullptr) kept->clock = *stored;
+  database->Keep(*stored);
   if (settled && since_ns >= 0 && since_ns < unwritten_ns) return clock.now_ns;
   auto write = database->Prepare(
       "UPDATE lifecycle SET now_ns = ?, boot_ns = ?, boot_id = ?, anchor_wall_ns = ?, "
@@ -266,7 +259,7 @@ absl::StatusOr<int64_t> AdvanceReleaseClock(Database* database, const ClockReadi
                             .Bind(5, int64_t{clock.down_time_open})
                             .Run();
   if (!status.ok()) return status;
-  if (kept != nullptr) kept->clock = clock;
+  database->Keep(clock);
   return clock.now_ns;
 }
 

@@ -129,7 +129,9 @@ absl::Status Database::WriteUnwritten() {
 
 absl::Status Database::Commit() {
   if (absl::Status status = WriteUnwritten(); !status.ok()) return status;
-  return Run("COMMIT");
+  absl::Status status = Run("COMMIT");
+  if (status.ok()) *transaction_ = {};  // The hook is not called if nothing was written.
+  return status;
 }
 
 absl::Status Database::Savepoint() {
@@ -138,8 +140,7 @@ absl::Status Database::Savepoint() {
 }
 
 absl::Status Database::RollbackToSavepoint() {
-  *transaction_ =
-      {};  // It may be of what is taken back. What was written before the savepoint is read again.
+  *transaction_ = {};  // It may be of what is taken back; what was before is read again.
   return Run("ROLLBACK TO operation");
 }
 

@@ -83,15 +83,18 @@ class Database {
   absl::StatusOr<int64_t> QueryInt(const std::string& sql);
   absl::StatusOr<std::string> QueryText(const std::string& sql);
 
-  // A value of the transaction that is open, one of each type: as T's constructor makes it when it
-  // is first asked for, gone with the transaction. For what only this connection changes, so that a
-  // transaction reads it once; whoever changes it changes both. Null outside of a transaction.
+  // A value of the transaction that is open, one of each type, gone with it: for what only this
+  // connection changes, so that a transaction reads it once; whoever changes it changes both. Null:
+  // none is kept.
   template <typename T>
   T* Kept() {
+    return std::any_cast<T>(&transaction_->kept[std::type_index(typeid(T))]);
+  }
+  // Null outside of a transaction: it is not kept.
+  template <typename T>
+  T* Keep(T value) {
     if (!InTransaction()) return nullptr;
-    std::any& value = transaction_->kept[std::type_index(typeid(T))];
-    if (!value.has_value()) value.emplace<T>();
-    return std::any_cast<T>(&value);
+    return &transaction_->kept[std::type_index(typeid(T))].emplace<T>(std::move(value));
   }
   // To be done by Commit, or before the next savepoint: for what is written once a transaction
   // instead of at each change. Only in a transaction, whose COMMIT is refused as long as this was

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <cstdint>
 
 #include "tests/unit/control/config/temp_dir.h"
 
@@ -15,20 +15,20 @@ class Counter {
   explicit Counter(Database* database) : database_(database) {}
 
   void Count() {
-    auto* const known = database_->Kept<Known>();
-    ASSERT_NE(known, nullptr);
-    if (!known->number.has_value()) {
-      known->number = *database_->QueryInt("SELECT x FROM counter");
+    auto* known = database_->Kept<Known>();
+    if (known == nullptr) {
+      known = database_->Keep(Known{.number = *database_->QueryInt("SELECT x FROM counter")});
       ++reads;
     }
-    ++*known->number;
+    ASSERT_NE(known, nullptr);
+    ++known->number;
     if (known->to_write) return;
     known->to_write = true;
     database_->BeforeCommit([this, known] {
       ++writes;
       known->to_write = false;
       auto write = database_->Prepare("UPDATE counter SET x = ?");
-      return write->Bind(0, *known->number).Run();
+      return write->Bind(0, known->number).Run();
     });
   }
 
@@ -37,7 +37,7 @@ class Counter {
 
  private:
   struct Known {
-    std::optional<int64_t> number;
+    int64_t number = 0;
     bool to_write = false;
   };
   Database* const database_;
@@ -58,6 +58,7 @@ class TransactionTest : public testing::Test {
 
 TEST_F(TransactionTest, ReadsOnceAndWritesOnce) {
   EXPECT_EQ(database_.Kept<int>(), nullptr) << "no transaction is open";
+  EXPECT_EQ(database_.Keep(1), nullptr) << "no transaction is open";
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(database_.Run("BEGIN").ok());
     for (int k = 0; k < 5; ++k) counter_.Count();
@@ -77,6 +78,15 @@ TEST_F(TransactionTest, ForgetsWhatIsRolledBack) {
   counter_.Count();
   ASSERT_TRUE(database_.Commit().ok());
   EXPECT_EQ(Stored(), 8);
+}
+
+TEST_F(TransactionTest, ForgetsWhatWasOnlyRead) {
+  ASSERT_TRUE(database_.Run("BEGIN").ok());
+  ASSERT_NE(database_.Keep(1), nullptr);
+  EXPECT_EQ(*database_.Kept<int>(), 1);
+  ASSERT_TRUE(database_.Commit().ok());
+  ASSERT_TRUE(database_.Run("BEGIN").ok());
+  EXPECT_EQ(database_.Kept<int>(), nullptr);
 }
 
 TEST_F(TransactionTest, KeepsWhatWasBeforeTheSavepoint) {
