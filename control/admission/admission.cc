@@ -95,11 +95,12 @@ measurement::v1::Rejection Admission::Reject(std::string stage, std::string rule
 }
 
 bool Admission::Refuse(Attempt* attempt, const Step& step, const std::string& message) const {
-  Step refused = step;
-  refused.verdict = policy::v1::REFUSED;
-  attempt->Note(refused);
-  attempt->rejection = Sign(*attempt->grant.trace.steps().rbegin(), message);
-  *attempt->rejection.mutable_trace() = std::move(attempt->grant.trace);
+  policy::v1::Trace trace = attempt->grant.trace.ToProto();
+  policy::v1::TraceStep& refused = *trace.add_steps();
+  refused = step.ToProto();
+  refused.set_verdict(policy::v1::REFUSED);
+  attempt->rejection = Sign(refused, message);
+  *attempt->rejection.mutable_trace() = std::move(trace);
   return false;
 }
 
@@ -110,7 +111,7 @@ AdmissionDecision Admission::Decide(const AdmissionRequest& request) {
     attempt.policy = policy_;
     attempt.ports = ports_;
   }
-  attempt.grant.trace.set_policy_digest(attempt.policy->digest());
+  attempt.grant.trace = DecisionTrace(attempt.policy);
   bool admitted = false;
   if (request.role == NodeRole::kServer) {
     admitted = Identify(&attempt) && Classify(&attempt);

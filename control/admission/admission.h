@@ -14,6 +14,7 @@
 
 #include "control/admission/access_token.h"
 #include "control/admission/capacity.h"
+#include "control/admission/decision_trace.h"
 #include "control/admission/policy.h"
 #include "measurement/v1/measurement.pb.h"
 #include "policy/v1/trace.pb.h"
@@ -59,7 +60,7 @@ struct AdmissionGrant {
   std::vector<UseCharge> charges;        // For the store, so that quotas survive a restart.
   std::optional<UsedToken> token;        // For the store, so that it stays used.
   Reservation reservation;               // Keep it for the life of the session.
-  policy::v1::Trace trace;               // How it came to be.
+  DecisionTrace trace;                   // How it came to be.
 };
 
 using AdmissionDecision = std::variant<AdmissionGrant, measurement::v1::Rejection>;
@@ -136,7 +137,7 @@ class Admission {
   struct QuotaUse;
   struct RateCap;
   struct Attempt;  // One request on its way through the stages.
-  struct Step;     // One of those.
+  using Step = DecisionStep;
 
   bool Identify(Attempt* attempt) const;
   bool CheckToken(Attempt* attempt) const;
@@ -158,8 +159,8 @@ class Admission {
                  double least_bps, uint64_t* rate_bps) const;
   bool CheckBytes(Attempt* attempt) const;
   void ClaimQuotas(Attempt* attempt, Ledger::Claim* claim) const;
-  Step QuotaStep(const Attempt& attempt, const QuotaUse& use, const char* field, std::string value,
-                 std::string limit) const;
+  Step QuotaStep(const Attempt& attempt, const QuotaUse& use, const char* field,
+                 const Phrase& value, const Phrase& limit) const;
   // In an explanation: what depends on the node at the time.
   void NoteUnjudged(Attempt* attempt) const;
   const PortCapacity* FindPort(Attempt* attempt) const;

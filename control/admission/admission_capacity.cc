@@ -53,7 +53,10 @@ const PortCapacity* Admission::FindPort(Attempt* attempt) const {
     return refuse(absl::StrCat("the link rate of port \"", port.name,
                                "\" is unknown; the operator must set port.budget_bps"));
   }
-  attempt->Note({.stage = "capacity", .rule = kPortRule, .field = "port", .value = port.name});
+  attempt->Note({.stage = "capacity",
+                 .rule = kPortRule,
+                 .field = "port",
+                 .value = {.text = attempt->grant.trace.Keep(port.name)}});
   return &port;
 }
 
@@ -61,8 +64,8 @@ bool Admission::CheckConcurrency(Attempt* attempt) const {
   const uint32_t sessions = ledger_->SessionsLocked();
   const Step all{.stage = "capacity",
                  .rule = kMaxSessionsRule,
-                 .value = absl::StrCat(sessions, " running"),
-                 .limit = absl::StrCat("< ", options_.max_sessions),
+                 .value = {"{n} running", sessions},
+                 .limit = {"< {n}", options_.max_sessions},
                  .shared = true};
   if (sessions >= options_.max_sessions) {
     return Refuse(attempt, all,
@@ -77,8 +80,8 @@ bool Admission::CheckConcurrency(Attempt* attempt) const {
     const Step step{.stage = "limit",
                     .rule = rule.name(),
                     .field = "concurrent_sessions",
-                    .value = absl::StrCat(running, " running"),
-                    .limit = absl::StrCat("< ", concurrent),
+                    .value = {"{n} running", running},
+                    .limit = {"< {n}", concurrent},
                     .shared = true,
                     .profile = attempt->Profile(layer)};
     if (running >= concurrent) {
@@ -97,19 +100,19 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
   auto& granted = attempt->grant.directions[index];
   TestParameters& parameters = *granted.mutable_parameters();
   const TestParameters& asked = attempt->request.directions[index].parameters();
-  const auto step = [&](const char* stage, const std::string& rule, const char* field,
-                        std::string value, std::string limit) {
+  const auto step = [&](const char* stage, std::string_view rule, const char* field,
+                        const Phrase& value, const Phrase& limit) {
     return Step{.stage = stage,
                 .rule = rule,
-                .field = ParameterField(granted.direction(), field),
-                .value = std::move(value),
-                .limit = std::move(limit)};
+                .field = field,
+                .within = ParametersOf(granted.direction()),
+                .value = value,
+                .limit = limit};
   };
 
   const uint32_t largest = LargestIpPacket(asked);
-  const Step mtu =
-      step("capacity", kMtuRule, "payload.udp_payload_bytes",
-           absl::StrCat("IP packets of ", largest, " bytes"), absl::StrCat("<= ", port.mtu));
+  const Step mtu = step("capacity", kMtuRule, "payload.udp_payload_bytes",
+                        {"IP packets of {n} bytes", largest}, {"<= {n}", port.mtu});
   if (largest > port.mtu) {
     const uint32_t headers = asked.ip_version() == 4 ? 28 : 48;
     return Refuse(attempt, mtu,
@@ -120,8 +123,8 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
   attempt->Note(mtu);
   if (asked.rate_bps() > port.Ceiling()) {
     return Refuse(attempt,
-                  step("capacity", kLinkRateRule, "rate_bps", RateText(asked.rate_bps()),
-                       absl::StrCat("<= ", RateText(port.Ceiling()))),
+                  step("capacity", kLinkRateRule, "rate_bps", {"{rate}", asked.rate_bps()},
+                       {"<= {rate}", port.Ceiling()}),
                   absl::StrCat(RateText(asked.rate_bps()), " is above what port \"", port.name,
                                "\" carries; ask for at most ", RateText(port.Budget())));
   }
@@ -133,8 +136,8 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
   if (port.link_bps >= port.Budget()) {
     const auto wire =
         static_cast<uint64_t>(static_cast<double>(port.link_bps) * mean / (mean + kWireOverhead));
-    Step carried = step("capacity", kLinkRateRule, "rate_bps", RateText(rate),
-                        absl::StrCat("<= ", RateText(wire)));
+    Step carried =
+        step("capacity", kLinkRateRule, "rate_bps", {"{rate}", rate}, {"<= {rate}", wire});
     if (rate > wire) {
       rate = wire;
       carried.verdict = policy::v1::REDUCED;
@@ -150,9 +153,9 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
     if (percent == 0 || percent == 100) continue;
     const uint64_t share = port.Budget() / 100 * percent;
     const uint64_t left = share > used ? share - used : 0;
-    Step priority = step("priority", rule.name(), "rate_bps",
-                         absl::StrCat(RateText(rate), ", with ", RateText(used), " in use"),
-                         absl::StrCat(percent, " % of the link: ", RateText(share)));
+    Step priority =
+        step("priority", rule.name(), "rate_bps", {"{rate}, with {rate} in use", rate, used},
+             {"{n} % of the link: {rate}", percent, share});
     priority.shared = true;
     priority.profile = attempt->Profile(layer);
     if (rate > left) {
@@ -173,8 +176,7 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
   if (!ApplyCaps(attempt, granted, egress, least, &rate)) return false;
   const uint64_t left = port.Budget() > used ? port.Budget() - used : 0;
   Step budget = step("capacity", kLinkBudgetRule, "rate_bps",
-                     absl::StrCat(RateText(rate), ", with ", RateText(used), " in use"),
-                     absl::StrCat("<= ", RateText(port.Budget())));
+                     {"{rate}, with {rate} in use", rate, used}, {"<= {rate}", port.Budget()});
   budget.shared = true;
   if (rate > left) {
     rate = left;
@@ -199,24 +201,24 @@ bool Admission::ReserveDirection(Attempt* attempt, const PortCapacity& port,
 void Admission::NoteUnjudged(Attempt* attempt) const {
   for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
     const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
-    const auto note = [&](std::string field, std::string limit) {
+    const auto note = [&](std::string_view within, const char* field, const Phrase& limit) {
       attempt->Note({.stage = "limit",
                      .rule = rule.name(),
-                     .field = std::move(field),
-                     .limit = std::move(limit),
+                     .field = field,
+                     .within = within,
+                     .limit = limit,
                      .verdict = policy::v1::NOT_JUDGED,
                      .profile = attempt->Profile(layer)});
     };
     if (const uint32_t concurrent = rule.limit().concurrent_sessions(); concurrent != 0) {
-      note("concurrent_sessions", absl::StrCat("< ", concurrent));
+      note("", "concurrent_sessions", {"< {n}", concurrent});
     }
     for (const policy::v1::Quota& quota : rule.quota()) {
-      for (auto& [field, limit] : QuotaLimits(quota, "")) note(std::move(field), std::move(limit));
+      for (const auto& [field, limit] : QuotaLimits(quota)) note(QuotaPrefix(quota), field, limit);
     }
     for (const policy::v1::Class* at : attempt->policy->layers()[layer]->ClassesOf(rule)) {
-      for (auto& [field, limit] : QuotaLimits(at->quota(), at->name())) {
-        note(std::move(field), std::move(limit));
-      }
+      const std::string_view within = attempt->grant.trace.Keep(ClassPrefix(*at));
+      for (const auto& [field, limit] : QuotaLimits(at->quota())) note(within, field, limit);
     }
   }
   attempt->Note({.stage = "capacity",

@@ -46,14 +46,9 @@ const char* ScopeWords(policy::v1::Scope scope) {
   }
 }
 
-std::string Whom(const Quota& quota, const std::string& of_class) {
-  return of_class.empty() ? ScopeWords(quota.scope()) : absl::StrCat("class \"", of_class, "\"");
-}
-
-// "quota.prefix.", "class.campus.".
-std::string QuotaField(const Quota& quota, const std::string& of_class) {
-  return of_class.empty() ? absl::StrCat("quota.", ScopeName(quota.scope()), ".")
-                          : absl::StrCat("class.", of_class, ".");
+std::string Whom(const Quota& quota, std::string_view of_class) {
+  return of_class.empty() ? ScopeWords(quota.scope())
+                          : absl::StrCat("class \"", std::string(of_class), "\"");
 }
 
 std::string Subject(const Quota& quota, const AdmissionSubject& subject, const std::string& port) {
@@ -87,23 +82,34 @@ uint64_t AskedBytes(const AdmissionGrant& grant) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> QuotaLimits(const Quota& quota,
-                                                             const std::string& of_class) {
-  std::vector<std::pair<std::string, std::string>> limits;
-  const auto add = [&](const char* field, uint64_t limit, std::string text) {
-    if (limit == 0) return;
-    limits.emplace_back(absl::StrCat(QuotaField(quota, of_class), field), std::move(text));
+std::string_view QuotaPrefix(const Quota& quota) {
+  switch (quota.scope()) {
+    case policy::v1::IDENTITY:
+      return "quota.identity.";
+    case policy::v1::PREFIX:
+      return "quota.prefix.";
+    case policy::v1::EXPERIMENT:
+      return "quota.experiment.";
+    default:
+      return "quota.link.";
+  }
+}
+
+std::string ClassPrefix(const policy::v1::Class& of) {
+  return absl::StrCat("class.", of.name(), ".");
+}
+
+std::vector<std::pair<const char*, Phrase>> QuotaLimits(const Quota& quota) {
+  std::vector<std::pair<const char*, Phrase>> limits;
+  const auto add = [&](const char* field, uint64_t limit, const char* form) {
+    if (limit != 0) limits.emplace_back(field, Phrase{form, limit});
   };
-  const auto count = [](const char* relation, uint64_t limit) {
-    return absl::StrCat(relation, limit);
-  };
-  add("concurrent_sessions", quota.concurrent_sessions(), count("< ", quota.concurrent_sessions()));
-  add("tests_a_day", quota.tests_a_day(), count("< ", quota.tests_a_day()));
-  add("random_times", quota.random_times() ? 1 : 0,
-      absl::StrCat(quota.tests_a_day(), " a day on average"));
-  add("rate_bps", quota.rate_bps(), absl::StrCat("<= ", RateText(quota.rate_bps())));
-  add("average_bps", quota.average_bps(), absl::StrCat("<= ", RateText(quota.average_bps())));
-  add("bytes_a_day", quota.bytes_a_day(), count("<= ", quota.bytes_a_day()));
+  add("concurrent_sessions", quota.concurrent_sessions(), "< {n}");
+  add("tests_a_day", quota.tests_a_day(), "< {n}");
+  add("random_times", quota.random_times() ? quota.tests_a_day() : 0, "{n} a day on average");
+  add("rate_bps", quota.rate_bps(), "<= {rate}");
+  add("average_bps", quota.average_bps(), "<= {rate}");
+  add("bytes_a_day", quota.bytes_a_day(), "<= {n}");
   return limits;
 }
 
@@ -115,35 +121,41 @@ bool Admission::CheckQuotas(Attempt* attempt, const PortCapacity& port) const {
   for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
     const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
     const std::string name = absl::StrCat(layer, "/", rule.name());
-    const auto check = [&](const Quota& quota, std::string of_class, UseKey key) {
-      QuotaUse use{.quota = &quota, .layer = layer, .of_class = std::move(of_class), .key = key};
+    const auto check = [&](QuotaUse use) {
+      use.layer = layer;
       use.seen = ledger_->UseLocked(use.key, attempt->day);
       if (!CheckQuota(attempt, use)) return false;
       AddCaps(attempt, use, port);
-      attempt->quotas.push_back(std::move(use));
+      attempt->quotas.push_back(use);
       return true;
     };
     for (const Quota& quota : rule.quota()) {
       const UseKey key =
           MakeUseKey(name, ScopeName(quota.scope()), Subject(quota, attempt->subject, port.name));
-      if (!check(quota, "", key)) return false;
+      if (!check({.quota = &quota, .within = QuotaPrefix(quota), .key = key})) return false;
     }
     // Up to the root: what one class leaves the next may not.
     for (const policy::v1::Class* at : attempt->policy->layers()[layer]->ClassesOf(rule)) {
       const UseKey key = MakeUseKey(absl::StrCat(layer), "class", at->name());
-      if (!check(at->quota(), at->name(), key)) return false;
+      if (!check({.quota = &at->quota(),
+                  .of_class = at->name(),
+                  .within = attempt->grant.trace.Keep(ClassPrefix(*at)),
+                  .key = key})) {
+        return false;
+      }
     }
   }
   return true;
 }
 
 Admission::Step Admission::QuotaStep(const Attempt& attempt, const QuotaUse& use, const char* field,
-                                     std::string value, std::string limit) const {
+                                     const Phrase& value, const Phrase& limit) const {
   return {.stage = "limit",
           .rule = attempt.rules[use.layer]->name(),
-          .field = absl::StrCat(QuotaField(*use.quota, use.of_class), field),
-          .value = std::move(value),
-          .limit = std::move(limit),
+          .field = field,
+          .within = use.within,
+          .value = value,
+          .limit = limit,
           // What one identity or network used is its own; anything wider is everybody's. An
           // anonymous identity is.
           .shared = use.quota->scope() != policy::v1::PREFIX,
@@ -153,41 +165,41 @@ Admission::Step Admission::QuotaStep(const Attempt& attempt, const QuotaUse& use
 bool Admission::CheckQuota(Attempt* attempt, const QuotaUse& use) const {
   const Quota& quota = *use.quota;
   const std::string& rule = attempt->rules[use.layer]->name();
-  const std::string who = Whom(quota, use.of_class);
+  const auto who = [&] { return Whom(quota, use.of_class); };
   if (quota.concurrent_sessions() != 0) {
     const Step step =
-        QuotaStep(*attempt, use, "concurrent_sessions", absl::StrCat(use.seen.sessions, " running"),
-                  absl::StrCat("< ", quota.concurrent_sessions()));
+        QuotaStep(*attempt, use, "concurrent_sessions", {"{n} running", use.seen.sessions},
+                  {"< {n}", quota.concurrent_sessions()});
     if (use.seen.sessions >= quota.concurrent_sessions()) {
       return Refuse(
           attempt, step,
           absl::StrCat("all ", quota.concurrent_sessions(), " sessions that rule \"", rule,
-                       "\" allows ", who, " at once are running; try when one has ended"));
+                       "\" allows ", who(), " at once are running; try when one has ended"));
     }
     attempt->Note(step);
   }
   const int64_t tomorrow_s = (int64_t{attempt->day} + 1) * kDaySeconds - attempt->now_unix_s;
   if (quota.tests_a_day() != 0) {
-    const Step step =
-        QuotaStep(*attempt, use, "tests_a_day", absl::StrCat(use.seen.tests, " today"),
-                  absl::StrCat("< ", quota.tests_a_day()));
+    const Step step = QuotaStep(*attempt, use, "tests_a_day", {"{n} today", use.seen.tests},
+                                {"< {n}", quota.tests_a_day()});
     if (use.seen.tests >= quota.tests_a_day()) {
       return Refuse(
           attempt, step,
           absl::StrCat("all ", quota.tests_a_day(), " tests of today (UTC) that rule \"", rule,
-                       "\" allows ", who, " were made; try in ", InTime(tomorrow_s)));
+                       "\" allows ", who(), " were made; try in ", InTime(tomorrow_s)));
     }
     attempt->Note(step);
   }
   if (quota.random_times()) {
     const int64_t wait_s = int64_t{use.seen.not_before_unix_s} - attempt->now_unix_s;
+    const std::string too_soon = wait_s > 0 ? absl::StrCat(InTime(wait_s), " too soon") : "";
     const Step step = QuotaStep(*attempt, use, "random_times",
-                                wait_s > 0 ? absl::StrCat(InTime(wait_s), " too soon") : "due",
-                                absl::StrCat(quota.tests_a_day(), " a day on average"));
+                                {.text = too_soon.empty() ? "due" : std::string_view(too_soon)},
+                                {"{n} a day on average", quota.tests_a_day()});
     if (wait_s > 0) {
       return Refuse(attempt, step,
                     absl::StrCat("automated tests come at random (Poisson) times; the next one of ",
-                                 who, " may begin in ", InTime(wait_s)));
+                                 who(), " may begin in ", InTime(wait_s)));
     }
     attempt->Note(step);
   }
@@ -200,8 +212,9 @@ void Admission::AddCaps(Attempt* attempt, const QuotaUse& use, const PortCapacit
   if (quota.rate_bps() != 0) {
     attempt->caps.push_back({.use = use,
                              .field = "rate_bps",
-                             .value = absl::StrCat(RateText(use.seen.rate_bps), " in use"),
-                             .limit = absl::StrCat("<= ", RateText(quota.rate_bps())),
+                             .value = "{rate}, with {rate} in use",
+                             .used_bps = use.seen.rate_bps,
+                             .limit_bps = quota.rate_bps(),
                              .left_bps = quota.rate_bps() > use.seen.rate_bps
                                              ? quota.rate_bps() - use.seen.rate_bps
                                              : 0,
@@ -220,14 +233,13 @@ void Admission::AddCaps(Attempt* attempt, const QuotaUse& use, const PortCapacit
   }
   const double left = std::max(room - seen - coming, 0.0) / std::max(seconds, 1e-9);
   constexpr double kMost = 1e18;
-  attempt->caps.push_back(
-      {.use = use,
-       .field = "average_bps",
-       .value =
-           absl::StrCat(RateText(static_cast<uint64_t>((seen + coming) / window_s)), " over 5 min"),
-       .limit = absl::StrCat("<= ", RateText(quota.average_bps())),
-       .left_bps = static_cast<uint64_t>(std::min(left, kMost)),
-       .egress_only = true});
+  attempt->caps.push_back({.use = use,
+                           .field = "average_bps",
+                           .value = "{rate}, with {rate} over 5 min",
+                           .used_bps = static_cast<uint64_t>((seen + coming) / window_s),
+                           .limit_bps = quota.average_bps(),
+                           .left_bps = static_cast<uint64_t>(std::min(left, kMost)),
+                           .egress_only = true});
 }
 
 // The rate shrinks to what each quota has left; below one packet a second and stream it is refused.
@@ -236,20 +248,21 @@ bool Admission::ApplyCaps(Attempt* attempt, const measurement::v1::DirectionRequ
   for (const RateCap& cap : attempt->caps) {
     if (cap.egress_only && !egress) continue;
     const std::string& rule = attempt->rules[cap.use.layer]->name();
-    Step step = QuotaStep(*attempt, cap.use, cap.field,
-                          absl::StrCat(RateText(*rate_bps), ", with ", cap.value), cap.limit);
+    Step step = QuotaStep(*attempt, cap.use, cap.field, {cap.value, *rate_bps, cap.used_bps},
+                          {"<= {rate}", cap.limit_bps});
     if (*rate_bps > cap.left_bps) {
       *rate_bps = cap.left_bps;
       step.verdict = policy::v1::REDUCED;
       AddReason(&attempt->grant.reduced_by, rule);
     }
     if (static_cast<double>(*rate_bps) < least_bps) {
-      return Refuse(attempt, step,
-                    absl::StrCat("rule \"", rule, "\" allows ",
-                                 Whom(*cap.use.quota, cap.use.of_class), " ", cap.limit.substr(3),
-                                 cap.egress_only ? " on average over 5 minutes" : " at once",
-                                 ", and that is used up for ", DirectionName(granted.direction()),
-                                 "; try in a few minutes"));
+      return Refuse(
+          attempt, step,
+          absl::StrCat("rule \"", rule, "\" allows ", Whom(*cap.use.quota, cap.use.of_class), " ",
+                       RateText(cap.limit_bps),
+                       cap.egress_only ? " on average over 5 minutes" : " at once",
+                       ", and that is used up for ", DirectionName(granted.direction()),
+                       "; try in a few minutes"));
     }
     attempt->Note(step);
   }
@@ -264,9 +277,8 @@ bool Admission::CheckBytes(Attempt* attempt) const {
     const uint64_t limit = use.quota->bytes_a_day();
     if (limit == 0) continue;
     const uint64_t used = use.seen.bytes + use.seen.held_bytes;
-    const Step step =
-        QuotaStep(*attempt, use, "bytes_a_day", absl::StrCat(used, " today, ", asked, " asked for"),
-                  absl::StrCat("<= ", limit));
+    const Step step = QuotaStep(*attempt, use, "bytes_a_day",
+                                {"{n} today, {n} asked for", used, asked}, {"<= {n}", limit});
     if (used > limit || asked > limit - used) {
       return Refuse(
           attempt, step,

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "control/admission/attempt.h"
 #include "control/admission/label.h"
@@ -16,15 +15,13 @@ namespace {
 using record::v1::Direction;
 using record::v1::TestParameters;
 
-std::string Seconds(double ns) { return absl::StrFormat("%.6g s", ns / 1e9); }
-
 // A certificate may name a person, and the trace is kept.
-std::string IdentityKind(const std::string& identity) {
+std::string_view IdentityKind(std::string_view identity) {
   return identity.starts_with("certificate:") ? "certificate" : identity;
 }
 
 // Enough of a digest to tell two apart; nothing else a client may have put there.
-std::string Shortened(const std::string& digest) {
+std::string_view Shortened(std::string_view digest) {
   constexpr size_t kShown = sizeof("sha256:") - 1 + 12;
   return digest.empty()                  ? "none"
          : digest.starts_with("sha256:") ? digest.substr(0, kShown)
@@ -35,8 +32,11 @@ std::string Shortened(const std::string& digest) {
 
 // Who asks, and whether they know what is collected.
 bool Admission::Identify(Attempt* attempt) const {
-  constexpr char kStage[] = "identify";
+  static constexpr char kStage[] = "identify";  // Static: the trace points to it.
   const AdmissionRequest& request = attempt->request;
+  const auto keep = [&](std::string_view text) {
+    return attempt->grant.trace.Keep(std::string(text));
+  };
   attempt->subject.identity = request.identity;
   if (!request.access_token.empty() && !CheckToken(attempt)) return false;
   const Step one_peer{kStage, kOnePeerRule, "client_ends.ip"};
@@ -58,12 +58,12 @@ bool Admission::Identify(Attempt* attempt) const {
   attempt->Note({.stage = kStage,
                  .rule = kOnePeerRule,
                  .field = "client_ends.ip",
-                 .value = attempt->subject.client.version() == 4 ? "IPv4" : "IPv6",
-                 .limit = "one address"});
+                 .value = {attempt->subject.client.version() == 4 ? "IPv4" : "IPv6"},
+                 .limit = {"one address"}});
   attempt->Note({.stage = kStage,
                  .rule = "",
                  .field = "identity",
-                 .value = IdentityKind(attempt->subject.identity)});
+                 .value = {.text = keep(IdentityKind(attempt->subject.identity))}});
   for (size_t layer = 0; layer < attempt->policy->layers().size(); ++layer) {
     NoteWho(attempt, layer);
   }
@@ -72,8 +72,8 @@ bool Admission::Identify(Attempt* attempt) const {
   const Step notice{.stage = kStage,
                     .rule = kNoticeRule,
                     .field = "accepted_notice_digest",
-                    .value = Shortened(request.accepted_notice_digest),
-                    .limit = Shortened(digest)};
+                    .value = {.text = keep(Shortened(request.accepted_notice_digest))},
+                    .limit = {.text = Shortened(digest)}};
   if (request.accepted_notice_digest != digest) {
     return Refuse(attempt, notice,
                   absl::StrCat("the notice of what is collected must be read and accepted first; "
@@ -88,18 +88,19 @@ bool Admission::Identify(Attempt* attempt) const {
 void Admission::NoteWho(Attempt* attempt, size_t layer) const {
   const PolicyLayer& rules = *attempt->policy->layers()[layer];
   const Identified who = rules.Identify(attempt->subject.identity, attempt->subject.client);
-  const auto note = [&](const char* field, std::string value) {
+  const auto note = [&](const char* field, std::string_view value) {
     attempt->Note({.stage = "identify",
                    .rule = "",
                    .field = field,
-                   .value = std::move(value),
+                   .value = {.text = value},
                    .profile = attempt->Profile(layer)});
   };
   if (!rules.proto().asn_table().empty()) {
-    note("asn", who.origin == nullptr ? "not known" : who.origin->name);
+    note("asn", who.origin == nullptr ? "not known" : std::string_view(who.origin->name));
   }
   if (!rules.proto().role().empty()) {
-    note("role", who.roles.empty() ? std::string("none") : absl::StrJoin(who.roles, ", "));
+    note("role",
+         who.roles.empty() ? "none" : attempt->grant.trace.Keep(absl::StrJoin(who.roles, ", ")));
   }
 }
 
@@ -116,13 +117,14 @@ bool Admission::CheckToken(Attempt* attempt) const {
   const int64_t now_unix_s = options_.unix_ns() / 1'000'000'000;
   const auto token = options_.tokens->Verify(request.access_token, now_unix_s);
   if (!token.ok()) return Refuse(attempt, step, std::string(token.status().message()));
-  step.limit = "sub = experiment, used once";
+  step.limit = {"sub = experiment, used once"};
   if (token->subject != request.experiment || !IsLabel(token->subject)) {
     return Refuse(attempt, step,
                   absl::StrCat("sub: the token is for another experiment than \"",
                                request.experiment, "\"; name the one it is for"));
   }
-  step.value = absl::StrCat("of ", token->issuer, " for ", token->subject);
+  step.value = {.text = attempt->grant.trace.Keep(
+                    absl::StrCat("of ", token->issuer, " for ", token->subject))};
   const UsedToken used{.key = TokenKeyOf(*token), .expires_unix_s = token->expires_unix_s};
   if (!request.explain && !used_tokens_.Use(used.key, used.expires_unix_s, now_unix_s)) {
     return Refuse(attempt, step,
@@ -137,13 +139,15 @@ bool Admission::CheckToken(Attempt* attempt) const {
 // What is asked, in the terms rules are written in.
 bool Admission::Classify(Attempt* attempt) const {
   const AdmissionRequest& request = attempt->request;
-  const auto refuse = [&](const std::string& field, const std::string& message) {
-    return Refuse(attempt, {"classify", kRequestFormRule, field}, message);
+  const auto refuse = [&](std::string_view within, std::string_view field,
+                          const std::string& message) {
+    return Refuse(attempt, {"classify", kRequestFormRule, field, within}, message);
   };
   for (const auto& [field, label] :
        {std::pair{"experiment", &request.experiment}, std::pair{"purpose", &request.purpose}}) {
     if (!label->empty() && !IsLabel(*label)) {
-      return refuse(field, absl::StrCat("it is published with the result; allowed: ", kLabelForm));
+      return refuse("", field,
+                    absl::StrCat("it is published with the result; allowed: ", kLabelForm));
     }
   }
   attempt->subject.experiment = request.experiment;
@@ -152,30 +156,31 @@ bool Admission::Classify(Attempt* attempt) const {
   const Step metadata{.stage = "classify",
                       .rule = kMetadataRule,
                       .field = "metadata",
-                      .value = absl::StrCat(request.metadata.size(), " keys"),
-                      .limit = absl::StrCat("<= ", kMaxMetadataKeys, ", screened")};
+                      .value = {"{n} keys", static_cast<uint64_t>(request.metadata.size())},
+                      .limit = {"<= {n}, screened", kMaxMetadataKeys}};
   if (const auto fault = FindMetadataFault(request.metadata)) {
     return Refuse(attempt, metadata, *fault);
   }
   if (!request.metadata.empty()) attempt->Note(metadata);
 
-  if (request.directions.empty()) return refuse("directions", "required: down, up or both");
+  if (request.directions.empty()) return refuse("", "directions", "required: down, up or both");
   for (const auto& asked : request.directions) {
     const Direction direction = asked.direction();
     if (direction != record::v1::DOWN && direction != record::v1::UP) {
-      return refuse("directions.direction", "allowed: DOWN, UP");
+      return refuse("", "directions.direction", "allowed: DOWN, UP");
     }
     auto& named = attempt->subject.directions;
     if (std::find(named.begin(), named.end(), DirectionName(direction)) != named.end()) {
-      return refuse("directions", absl::StrCat(DirectionName(direction), " is asked for twice"));
+      return refuse("", "directions",
+                    absl::StrCat(DirectionName(direction), " is asked for twice"));
     }
     named.push_back(DirectionName(direction));
     if (const auto fault = FindFormFault(asked.parameters())) {
-      return refuse(ParameterField(direction, fault->field), fault->message);
+      return refuse(ParametersOf(direction), fault->field, fault->message);
     }
     if (!request.peer_addresses.empty() && request.role == NodeRole::kServer &&
         static_cast<int>(asked.parameters().ip_version()) != attempt->subject.client.version()) {
-      return refuse(ParameterField(direction, "ip_version"),
+      return refuse(ParametersOf(direction), "ip_version",
                     absl::StrCat(asked.parameters().ip_version(), ", but client_ends.ip is IPv",
                                  attempt->subject.client.version()));
     }
@@ -183,7 +188,8 @@ bool Admission::Classify(Attempt* attempt) const {
   attempt->Note({.stage = "classify",
                  .rule = kRequestFormRule,
                  .field = "directions",
-                 .value = absl::StrJoin(attempt->subject.directions, "+")});
+                 .value = {.text = attempt->grant.trace.Keep(
+                               absl::StrJoin(attempt->subject.directions, "+"))}});
   return true;
 }
 
@@ -191,6 +197,8 @@ bool Admission::Classify(Attempt* attempt) const {
 void Admission::MatchRules(Attempt* attempt) const {
   const AdmissionSubject& subject = attempt->subject;
   attempt->rules = attempt->policy->MatchAdmission(subject);
+  const std::string_view asked_for = attempt->grant.trace.Keep(
+      absl::StrCat("experiment \"", subject.experiment, "\", purpose \"", subject.purpose, "\""));
   for (size_t layer = 0; layer < attempt->rules.size(); ++layer) {
     const policy::v1::AdmissionRule* matched = attempt->rules[layer];
     if (attempt->request.explain) {
@@ -207,8 +215,7 @@ void Admission::MatchRules(Attempt* attempt) const {
     attempt->Note({.stage = "classify",
                    .rule = matched->name(),
                    .field = "match",
-                   .value = absl::StrCat("experiment \"", subject.experiment, "\", purpose \"",
-                                         subject.purpose, "\""),
+                   .value = {.text = asked_for},
                    .profile = attempt->Profile(layer)});
   }
 }
@@ -231,28 +238,30 @@ bool Admission::LimitDirection(Attempt* attempt, size_t layer,
   const policy::v1::AdmissionRule& rule = *attempt->rules[layer];
   const policy::v1::Limit& limit = rule.limit();
   TestParameters& parameters = *granted->mutable_parameters();
-  const auto step = [&](const char* field, std::string value, std::string allowed) {
+  const auto step = [&](const char* field, const Phrase& value, const Phrase& allowed) {
     return Step{.stage = "limit",
                 .rule = rule.name(),
-                .field = ParameterField(granted->direction(), field),
-                .value = std::move(value),
-                .limit = std::move(allowed),
+                .field = field,
+                .within = ParametersOf(granted->direction()),
+                .value = value,
+                .limit = allowed,
                 .profile = attempt->Profile(layer)};
   };
   if (limit.duration_ms() != 0) {
     const uint64_t limit_ns = uint64_t{limit.duration_ms()} * 1'000'000;
-    const std::string asked = Seconds(static_cast<double>(parameters.duration_ns()));
-    const std::string allowed = Seconds(static_cast<double>(limit_ns));
-    const Step duration = step("duration_ns", asked, absl::StrCat("<= ", allowed));
+    const Step duration =
+        step("duration_ns", {"{time}", parameters.duration_ns()}, {"<= {time}", limit_ns});
     if (parameters.duration_ns() > limit_ns) {
-      return Refuse(attempt, duration,
-                    absl::StrCat(asked, " is longer than allowed; ask for at most ", allowed));
+      return Refuse(
+          attempt, duration,
+          absl::StrCat(DurationText(parameters.duration_ns()),
+                       " is longer than allowed; ask for at most ", DurationText(limit_ns)));
     }
     attempt->Note(duration);
   }
   if (limit.streams() != 0) {
     const Step streams =
-        step("streams", absl::StrCat(parameters.streams()), absl::StrCat("<= ", limit.streams()));
+        step("streams", {"{n}", parameters.streams()}, {"<= {n}", limit.streams()});
     if (parameters.streams() > limit.streams()) {
       return Refuse(
           attempt, streams,
@@ -264,10 +273,10 @@ bool Admission::LimitDirection(Attempt* attempt, size_t layer,
     for (const auto& size : parameters.payload()) {
       const uint32_t bytes = size.udp_payload_bytes();
       const Step payload = step(
-          "payload.udp_payload_bytes", absl::StrCat(bytes),
+          "payload.udp_payload_bytes", {"{n}", bytes},
           limit.max_udp_payload_bytes() == 0
-              ? absl::StrCat(">= ", limit.min_udp_payload_bytes())
-              : absl::StrCat(limit.min_udp_payload_bytes(), " to ", limit.max_udp_payload_bytes()));
+              ? Phrase{">= {n}", limit.min_udp_payload_bytes()}
+              : Phrase{"{n} to {n}", limit.min_udp_payload_bytes(), limit.max_udp_payload_bytes()});
       if (bytes < limit.min_udp_payload_bytes()) {
         return Refuse(attempt, payload,
                       absl::StrCat(bytes, " bytes are too small; ask for at least ",
@@ -282,16 +291,17 @@ bool Admission::LimitDirection(Attempt* attempt, size_t layer,
     }
   }
   if (rule.effect() == policy::v1::ALLOW && parameters.rate_max() && !limit.allow_rate_max()) {
-    return Refuse(attempt, step("rate_max", "max", "a rate"),
+    return Refuse(attempt, step("rate_max", {"max"}, {"a rate"}),
                   limit.rate_bps() == 0
                       ? "\"max\" is not allowed; ask for a rate"
                       : absl::StrCat("\"max\" is not allowed; ask for a rate of at most ",
                                      RateText(limit.rate_bps())));
   }
   if (limit.rate_bps() == 0) return true;
-  Step rate = step(
-      "rate_bps", parameters.rate_bps() == 0 ? std::string("max") : RateText(parameters.rate_bps()),
-      absl::StrCat("<= ", RateText(limit.rate_bps())));
+  Step rate =
+      step("rate_bps",
+           parameters.rate_bps() == 0 ? Phrase{"max"} : Phrase{"{rate}", parameters.rate_bps()},
+           {"<= {rate}", limit.rate_bps()});
   // "max" that an earlier layer has put a number to is judged by the number.
   if (parameters.rate_bps() == 0 || parameters.rate_bps() > limit.rate_bps()) {
     parameters.set_rate_bps(limit.rate_bps());
@@ -318,7 +328,7 @@ bool Admission::Choose(Attempt* attempt) const {
     }
     const Step effect{.stage = "decide",
                       .rule = rule->name(),
-                      .value = policy::v1::Effect_Name(rule->effect()),
+                      .value = {.text = policy::v1::Effect_Name(rule->effect())},
                       .profile = attempt->Profile(layer),
                       .serves = rule};
     if (rule->effect() != policy::v1::ALLOW) {

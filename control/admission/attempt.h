@@ -7,19 +7,21 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "control/admission/admission.h"
-#include "policy/v1/trace.pb.h"
+#include "control/admission/decision_trace.h"
 
 namespace weir::control {
 
 // One quota of a matched rule, as it stood when the request was judged.
 struct Admission::QuotaUse {
   const policy::v1::Quota* quota;
-  size_t layer;
-  std::string of_class;  // Whose quota it is; empty: the rule's own.
+  size_t layer = 0;
+  std::string_view of_class = {};  // Whose quota it is; empty: the rule's own.
+  std::string_view within;         // Its fields' names begin so: "quota.prefix.", "class.campus.".
   UseKey key;
   ObservedUse seen = {};
 };
@@ -28,8 +30,9 @@ struct Admission::QuotaUse {
 struct Admission::RateCap {
   QuotaUse use;
   const char* field;
-  std::string value;
-  std::string limit;
+  const char* value;  // A Phrase's form: of the rate and what is used.
+  uint64_t used_bps;
+  uint64_t limit_bps;
   uint64_t left_bps;
   bool egress_only;
 };
@@ -50,30 +53,18 @@ struct Admission::Attempt {
   measurement::v1::Rejection rejection = {};
 
   const std::string& Profile(size_t layer) const { return policy->layers()[layer]->profile(); }
-  void Note(const Step& step);
-};
-
-// `profile` and `serves` are set for a rule of a layer.
-struct Admission::Step {
-  const char* stage;
-  std::string rule;
-  std::string field = {};
-  std::string value = {};
-  std::string limit = {};
-  policy::v1::Verdict verdict = policy::v1::PASSED;
-  bool shared = false;
-  std::string profile = {};
-  const policy::v1::AdmissionRule* serves = nullptr;
+  void Note(const Step& step) { grant.trace.Add(step); }
 };
 
 // "down", "up".
 const char* DirectionName(record::v1::Direction direction);
-// "directions[down].parameters.<name>".
-std::string ParameterField(record::v1::Direction direction, const std::string& name);
-std::string RateText(uint64_t bps);  // "1.5 Gbit/s".
-// The limits a quota sets, of a rule or of a class: "quota.<scope>.<field>" and "<= <limit>".
-std::vector<std::pair<std::string, std::string>> QuotaLimits(const policy::v1::Quota& quota,
-                                                             const std::string& of_class);
+// "directions[down].parameters.": what the names of a direction's parameters begin with.
+std::string_view ParametersOf(record::v1::Direction direction);
+// The limits that a quota sets, field by field.
+std::vector<std::pair<const char*, Phrase>> QuotaLimits(const policy::v1::Quota& quota);
+// What the names of its fields begin with.
+std::string_view QuotaPrefix(const policy::v1::Quota& quota);
+std::string ClassPrefix(const policy::v1::Class& of);
 void AddReason(std::vector<std::string>* reasons, const std::string& reason);
 
 }  // namespace weir::control

@@ -104,7 +104,7 @@ absl::StatusOr<bool> ExplainRequest(const std::string& path,
     return false;
   }
   AdmissionGrant& grant = std::get<AdmissionGrant>(decision);
-  *explanation->mutable_trace() = std::move(grant.trace);
+  *explanation->mutable_trace() = grant.trace.ToProto();
   explanation->mutable_grant()->mutable_directions()->Add(grant.directions.begin(),
                                                           grant.directions.end());
   explanation->mutable_grant()->set_admission_rule(grant.admission_rule);

@@ -260,10 +260,10 @@ bool BenchSession::Admit(bool draining) {
                      " is more than port \"", port_->name(), "\" can do of such packets, ",
                      FormatRate(static_cast<double>(parameters.rate_bps())),
                      " (IP layer); ask for that, or for the maximum with --rate max"),
-        std::move(granted.trace)));
+        granted.trace.ToProto()));
   }
   reservation_ = std::move(granted.reservation);
-  trace_ = std::move(granted.trace);
+  trace_ = granted.trace.ToProto();
   charges_ = std::move(granted.charges);
   facts_.negotiated_unix_ns = NowUnixNs();
   facts_.negotiated_steady_ns = SystemSteadyNs();

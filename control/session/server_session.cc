@@ -77,7 +77,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
   if (std::optional<EndsFault> fault = SortEnds(request.client_ends(), admitted.directions,
                                                 record::v1::DOWN, "client_ends", &client_ends)) {
     return admission.Reject("classify", kRequestFormRule, fault->field, fault->message,
-                            std::move(admitted.trace));
+                            admitted.trace.ToProto());
   }
 
   std::unique_ptr<ServerSession> server(new ServerSession(node));
@@ -116,7 +116,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
         /*receives=*/direction.direction() == record::v1::UP, own_ip);
     if (!slots.ok()) {
       return admission.Reject("capacity", "flow_slots", "directions.parameters.streams",
-                              std::string(slots.status().message()), std::move(admitted.trace));
+                              std::string(slots.status().message()), admitted.trace.ToProto());
     }
     grant.mutable_server_ends()->Add(slots->ends().begin(), slots->ends().end());
     grant.add_record_ids(RecordId(facts.id, direction.direction()));
@@ -133,7 +133,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
     facts.flows.insert(facts.flows.end(), keys.begin(), keys.end());
   }
   SessionRow row = ToRow(facts);
-  row.trace = admitted.trace;
+  row.trace = admitted.trace.ToProto();
   row.use = ToUseRows(admitted.charges);
   if (admitted.token) {
     row.token = {.key = UseKeyBytes(admitted.token->key),
@@ -149,7 +149,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
     return admission.Reject("store", "store_write", "",
                             "the session could not be written to the store of results, so it "
                             "cannot be run; try later, or tell the operator",
-                            std::move(admitted.trace));
+                            admitted.trace.ToProto());
   }
 
   server->reservation_.Commit();
@@ -170,7 +170,7 @@ ServerSession::Outcome ServerSession::Negotiate(const Node& node,
     server->session_->SetEnd(conclusion.state, conclusion.completed);
     node.table->Retire(server->session_);
     return admission.Reject("capacity", "dataplane", "", std::string(programmed.message()),
-                            std::move(admitted.trace));
+                            admitted.trace.ToProto());
   }
   server->session_->SetState(SessionState::kAdmitted);
   return server;

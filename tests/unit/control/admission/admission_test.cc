@@ -405,20 +405,21 @@ TEST_F(AdmissionTest, PolicyReloadKeepsRunningSessions) {
 TEST_F(AdmissionTest, TheTraceShowsEachStageInOrder) {
   const AdmissionGrant grant = Grant(Request({Ask(DOWN, 5 * kGbps)}));
   std::vector<std::string> stages;
-  for (const policy::v1::TraceStep& step : grant.trace.steps()) {
+  const policy::v1::Trace trace = grant.trace.ToProto();
+  for (const policy::v1::TraceStep& step : trace.steps()) {
     if (stages.empty() || stages.back() != step.stage()) stages.push_back(step.stage());
     EXPECT_NE(step.verdict(), policy::v1::REFUSED) << step.ShortDebugString();
     EXPECT_EQ(step.ShortDebugString().find("192.0.2.7"), std::string::npos);
   }
   EXPECT_EQ(stages, (std::vector<std::string>{"identify", "classify", "limit", "decide", "capacity",
                                               "limit", "capacity", "store"}));
-  EXPECT_EQ(grant.trace.policy_digest(), admission_.policy()->digest());
+  EXPECT_EQ(trace.policy_digest(), admission_.policy()->digest());
 }
 
 TEST_F(AdmissionTest, TheTraceNamesNobody) {
   AdmissionRequest request = Request({Ask(DOWN, kGbps)});
   request.identity = "certificate:alice";
-  const std::string trace = Grant(request).trace.DebugString();
+  const std::string trace = Grant(request).trace.ToProto().DebugString();
   EXPECT_NE(trace.find("certificate"), std::string::npos);
   EXPECT_EQ(trace.find("alice"), std::string::npos) << trace;
 }
@@ -441,8 +442,9 @@ TEST_F(AdmissionTest, EveryRefusalHasATrace) {
   ASSERT_EQ(before.trace().steps_size(), 1);
   EXPECT_EQ(before.trace().policy_digest(), admission_.policy()->digest());
   AdmissionGrant grant = Grant(Request({Ask(DOWN, kGbps)}));
-  const int passed = grant.trace.steps_size();
-  const Rejection after = admission_.Reject("store", "store_write", "", "try later", grant.trace);
+  const int passed = grant.trace.ToProto().steps_size();
+  const Rejection after =
+      admission_.Reject("store", "store_write", "", "try later", grant.trace.ToProto());
   ASSERT_EQ(after.trace().steps_size(), passed + 1);
   const policy::v1::TraceStep& last = *after.trace().steps().rbegin();
   EXPECT_EQ(last.stage() + "/" + last.rule(), "store/store_write");
@@ -477,7 +479,8 @@ TEST_F(AdmissionTest, AnExplanationReservesNothing) {
   EXPECT_FALSE(grant.reservation.held());
   EXPECT_EQ(admission_.ActiveSessions(), 0u);
   bool passed_over = false;
-  for (const policy::v1::TraceStep& step : grant.trace.steps()) {
+  const policy::v1::Trace trace = grant.trace.ToProto();
+  for (const policy::v1::TraceStep& step : trace.steps()) {
     passed_over |= step.rule() == "blocked" && step.verdict() == policy::v1::NOT_MATCHED &&
                    step.field() == "match.client";
   }

@@ -93,7 +93,7 @@ TEST_F(ClassTreeTest, WhatADayMayHaveIsTheClasses) {
 
 TEST_F(ClassTreeTest, TheTraceShowsThePathAndWhatOthersUseIsNotTold) {
   AdmissionDecision decision = Decide("staff", kMbps);
-  policy::v1::Trace trace = std::get<AdmissionGrant>(decision).trace;
+  policy::v1::Trace trace = std::get<AdmissionGrant>(decision).trace.ToProto();
   WithoutSharedValues(&trace);
   std::vector<std::string> path;
   for (const auto& step : trace.steps()) {
@@ -115,7 +115,8 @@ TEST_F(ClassTreeTest, AnExplanationNamesTheLimitsItCannotJudge) {
   request.directions = {std::get<AdmissionGrant>(Decide("staff", kMbps)).directions[0]};
   const AdmissionDecision decision = admission_.Decide(request);
   std::vector<std::string> unjudged;
-  for (const auto& step : std::get<AdmissionGrant>(decision).trace.steps()) {
+  const policy::v1::Trace trace = std::get<AdmissionGrant>(decision).trace.ToProto();
+  for (const auto& step : trace.steps()) {
     if (step.verdict() == policy::v1::NOT_JUDGED) unjudged.push_back(step.field());
   }
   EXPECT_EQ(unjudged,
