@@ -1,26 +1,39 @@
 #include "control/store/batch_writer.h"
 
+#include <linux/futex.h>
 #include <spdlog/spdlog.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <climits>
 #include <iterator>
 #include <string>
 #include <utility>
 
 namespace weir::control {
 
+// The library's wait spins, with a system call a turn: a thousand threads would leave the writer no
+// processor.
+void BatchWriter::Company::SleepUntil(const std::atomic<bool>& answered) {
+  for (int calls = calls_; !answered; calls = calls_) {
+    syscall(SYS_futex, &calls_, FUTEX_WAIT_PRIVATE, calls, nullptr, nullptr, 0);
+  }
+}
+
+void BatchWriter::Company::Wake() {
+  ++calls_;
+  syscall(SYS_futex, &calls_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
 BatchWriter::BatchWriter(Database* database, std::function<void()> settled)
     : database_(database), settled_(std::move(settled)), thread_([this] { Loop(); }) {}
 
-void BatchWriter::Queued::Answer(absl::Status status) const {
-  if (waiter == nullptr) return;
-  waiter->results[index] = std::move(status);
-  if (--waiter->left == 0) waiter->answered.set_value();
-}
-
 void BatchWriter::Post(Operation operation) {
+  std::vector<Operation> operations;
+  operations.push_back(std::move(operation));
+  auto group = std::make_shared<Group>(std::move(operations));
   const std::lock_guard lock(mutex_);
-  queue_.push_back({std::move(operation), nullptr});
+  queue_.push_back(std::move(group));
   if (queue_.size() == 1) wake_.notify_one();
 }
 
@@ -32,24 +45,22 @@ absl::Status BatchWriter::Run(Operation operation) {
 
 std::vector<absl::Status> BatchWriter::RunAll(std::vector<Operation> operations) {
   if (operations.empty()) return {};
-  const auto waiter = std::make_shared<Waiter>();
-  waiter->results.resize(operations.size());
-  waiter->left = operations.size();
-  std::future<void> answered = waiter->answered.get_future();
+  const bool keep = operations.front().on_failure == OnFailure::kKeep;
+  const auto group = std::make_shared<Group>(std::move(operations));
+  std::shared_ptr<Company> company;
   {
     const std::lock_guard lock(mutex_);
     // Behind operations that cannot be written they could only wait, then fail.
-    if (operations.front().on_failure == OnFailure::kFail && !health_.ok() && !queue_.empty()) {
-      return std::vector(operations.size(), health_);
+    if (!keep && !health_.ok() && !queue_.empty()) {
+      return std::vector(group->operations.size(), health_);
     }
-    for (size_t i = 0; i < operations.size(); ++i) {
-      queue_.push_back({std::move(operations[i]), waiter, i});
-    }
-    waiting_ += operations.size();
+    company = group->company = company_;
+    queue_.push_back(group);
+    ++waiting_;
     wake_.notify_one();
   }
-  answered.wait();
-  return std::move(waiter->results);
+  company->SleepUntil(group->answered);
+  return std::move(group->results);
 }
 
 absl::Status BatchWriter::Health() const {
@@ -66,7 +77,8 @@ void BatchWriter::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::deque<BatchWriter::Queued> BatchWriter::TakeBatch(std::unique_lock<std::mutex>* lock) {
+// As many whole groups as come to kMaxBatch operations; a larger one by itself.
+BatchWriter::Batch BatchWriter::TakeBatch(std::unique_lock<std::mutex>* lock) {
   if (!health_.ok()) {
     // Newcomers wait for the retry as well, unless someone is there to be told.
     wake_.wait_for(*lock, kRetryDelay, [this] { return stop_ || waiting_ > 0; });
@@ -74,15 +86,14 @@ std::deque<BatchWriter::Queued> BatchWriter::TakeBatch(std::unique_lock<std::mut
     wake_.wait(*lock, [this] { return stop_ || !queue_.empty(); });
     wake_.wait_for(*lock, kMaxDelay, [this] { return stop_ || waiting_ > 0; });
   }
-  std::deque<Queued> batch;
-  if (queue_.size() <= kMaxBatch) {
-    batch.swap(queue_);  // Those who have more to queue wait meanwhile.
-  } else {
-    const auto end = queue_.begin() + kMaxBatch;
-    std::move(queue_.begin(), end, std::back_inserter(batch));
-    queue_.erase(queue_.begin(), end);
+  Batch batch;
+  for (size_t operations = 0; !queue_.empty(); queue_.pop_front()) {
+    operations += queue_.front()->operations.size();
+    if (operations > kMaxBatch && !batch.empty()) break;
+    waiting_ -= queue_.front()->company != nullptr;
+    batch.push_back(std::move(queue_.front()));
   }
-  for (const Queued& queued : batch) waiting_ -= queued.waiter != nullptr;
+  company_ = std::make_shared<Company>();
   return batch;
 }
 
@@ -90,11 +101,12 @@ void BatchWriter::Loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     const bool last = stop_;
-    std::deque<Queued> batch = TakeBatch(&lock);
+    Batch batch = TakeBatch(&lock);
     const bool probe = batch.empty() && !health_.ok();
     lock.unlock();
-    const absl::Status status = !batch.empty() ? Write(&batch) : probe ? Probe() : absl::OkStatus();
+    const absl::Status status = !batch.empty() ? Write(batch) : probe ? Probe() : absl::OkStatus();
     settled_();
+    if (status.ok()) Confirm(batch);
     lock.lock();
     if (health_.ok() != status.ok()) {
       if (status.ok()) {
@@ -105,69 +117,89 @@ void BatchWriter::Loop() {
       }
     }
     health_ = status;
-    if (!status.ok()) PutBack(&batch);
+    if (!status.ok()) PutBack(batch);
     lock.unlock();
-    Answer(&batch, status);
+    Answer(std::move(batch), status);
     lock.lock();
     if (last && (queue_.empty() || !status.ok())) break;
-  }
-  for (Queued& queued : queue_) {
-    queued.Answer(absl::UnavailableError("the store is closed"));
   }
   if (!queue_.empty()) {
     spdlog::error("store: closed with {} operations unwritten", queue_.size());
   }
+  Answer(std::move(queue_), absl::UnavailableError("the store is closed"));
 }
 
-// With the lock held: what must not be lost is first in the queue again.
-void BatchWriter::PutBack(std::deque<Queued>* batch) {
-  for (auto queued = batch->rbegin(); queued != batch->rend(); ++queued) {
-    if (queued->operation.on_failure != OnFailure::kKeep) continue;
-    queue_.push_front({std::move(queued->operation), nullptr});
+// With the lock held: what must not be lost is first in the queue again, and nobody waits for it.
+void BatchWriter::PutBack(const Batch& batch) {
+  Batch kept;
+  for (const auto& group : batch) {
+    if (group->operations.front().on_failure != OnFailure::kKeep) continue;
+    kept.push_back(std::make_shared<Group>(std::move(group->operations)));
   }
+  queue_.insert(queue_.begin(), std::make_move_iterator(kept.begin()),
+                std::make_move_iterator(kept.end()));
 }
 
-// Without it: who is woken may come back for it at once.
-void BatchWriter::Answer(std::deque<Queued>* batch, const absl::Status& status) {
-  for (Queued& queued : *batch) {
-    if (status.ok() && queued.result.ok() && queued.operation.committed) {
-      queued.operation.committed();
+void BatchWriter::Confirm(const Batch& batch) {
+  for (const auto& group : batch) {
+    for (size_t i = 0; i < group->operations.size(); ++i) {
+      const auto& committed = group->operations[i].committed;
+      if (committed && group->results[i].ok()) committed();
     }
-    queued.Answer(status.ok() ? queued.result : status);
   }
+}
+
+// Without the lock: who is woken may come back for it at once.
+void BatchWriter::Answer(Batch batch, const absl::Status& status) {
+  std::vector<std::shared_ptr<Company>> companies;  // In the queue's order: each once.
+  for (const auto& group : batch) {
+    if (group->company == nullptr) continue;
+    if (!status.ok()) group->results.assign(group->results.size(), status);
+    if (companies.empty() || companies.back() != group->company) {
+      companies.push_back(group->company);
+    }
+    group->answered = true;
+  }
+  batch.clear();
+  for (const auto& company : companies) company->Wake();
 }
 
 // Stops at the first operation that fails.
-absl::Status BatchWriter::ApplyAll(std::deque<Queued>* batch) {
-  for (Queued& queued : *batch) {
-    queued.result = queued.operation.apply(database_);
-    if (!queued.result.ok()) return queued.result;
+absl::Status BatchWriter::ApplyAll(const Batch& batch) {
+  for (const auto& group : batch) {
+    for (size_t i = 0; i < group->operations.size(); ++i) {
+      group->results[i] = group->operations[i].apply(database_);
+      if (!group->results[i].ok()) return group->results[i];
+    }
   }
   return absl::OkStatus();
 }
 
 // Leaves out what can never work. A savepoint costs a copy of each page that is changed under it.
-absl::Status BatchWriter::ApplyEach(std::deque<Queued>* batch) {
-  for (Queued& queued : *batch) {
-    if (absl::Status status = database_->Savepoint(); !status.ok()) return status;
-    queued.result = queued.operation.apply(database_);
-    if (!queued.result.ok()) {
-      if (!IsPermanent(queued.result)) return queued.result;
-      if (absl::Status status = database_->RollbackToSavepoint(); !status.ok()) {
-        return status;
+absl::Status BatchWriter::ApplyEach(const Batch& batch) {
+  for (const auto& group : batch) {
+    for (size_t i = 0; i < group->operations.size(); ++i) {
+      if (absl::Status status = database_->Savepoint(); !status.ok()) return status;
+      absl::Status& result = group->results[i];
+      result = group->operations[i].apply(database_);
+      if (!result.ok()) {
+        if (!IsPermanent(result)) return result;
+        if (absl::Status status = database_->RollbackToSavepoint(); !status.ok()) {
+          return status;
+        }
       }
+      if (absl::Status status = database_->ReleaseSavepoint(); !status.ok()) return status;
     }
-    if (absl::Status status = database_->ReleaseSavepoint(); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status BatchWriter::Write(std::deque<Queued>* batch) {
+absl::Status BatchWriter::Write(const Batch& batch) {
   const absl::Status status = Commit(batch, &BatchWriter::ApplyAll);
   return IsPermanent(status) ? Commit(batch, &BatchWriter::ApplyEach) : status;
 }
 
-absl::Status BatchWriter::Commit(std::deque<Queued>* batch, Applying apply) {
+absl::Status BatchWriter::Commit(const Batch& batch, Applying apply) {
   absl::Status status = database_->Run("BEGIN IMMEDIATE");
   if (status.ok()) status = (this->*apply)(batch);
   if (status.ok()) status = database_->Commit();

@@ -2,11 +2,11 @@
 #ifndef WEIR_CONTROL_STORE_BATCH_WRITER_H_
 #define WEIR_CONTROL_STORE_BATCH_WRITER_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -56,39 +56,50 @@ class BatchWriter {
   static constexpr std::chrono::milliseconds kMaxDelay{500};
   static constexpr std::chrono::milliseconds kRetryDelay{200};
 
-  // Who waits for some operations. The writer's, once they are queued.
-  struct Waiter {
-    std::vector<absl::Status> results;
-    size_t left = 0;
-    std::promise<void> answered;
-  };
-  struct Queued {
-    Operation operation;
-    std::shared_ptr<Waiter> waiter;  // Null: nobody.
-    size_t index = 0;                // Of its result.
-    absl::Status result = absl::OkStatus();
+  // Callers who queued between two batches sleep on one word, so that one system call wakes them:
+  // a call for each took the writer half as long as their rows did.
+  class Company {
+   public:
+    void SleepUntil(const std::atomic<bool>& answered);
+    void Wake();
 
-    void Answer(absl::Status status) const;
+   private:
+    std::atomic<int> calls_{0};  // A futex.
   };
+
+  // What one call queued. The writer lets go of it before its caller wakes, so that the caller
+  // frees it, on its own processor and time.
+  struct Group {
+    explicit Group(std::vector<Operation> queued)
+        : operations(std::move(queued)), results(operations.size()) {}
+
+    std::vector<Operation> operations;
+    std::vector<absl::Status> results;  // Of each.
+    std::shared_ptr<Company> company;   // Of the caller who waits; null: nobody does.
+    std::atomic<bool> answered{false};
+  };
+  using Batch = std::deque<std::shared_ptr<Group>>;
 
   void Loop();
-  std::deque<Queued> TakeBatch(std::unique_lock<std::mutex>* lock);
-  using Applying = absl::Status (BatchWriter::*)(std::deque<Queued>* batch);
-  absl::Status Write(std::deque<Queued>* batch);
-  absl::Status Commit(std::deque<Queued>* batch, Applying apply);
-  absl::Status ApplyAll(std::deque<Queued>* batch);
-  absl::Status ApplyEach(std::deque<Queued>* batch);
+  Batch TakeBatch(std::unique_lock<std::mutex>* lock);
+  using Applying = absl::Status (BatchWriter::*)(const Batch& batch);
+  absl::Status Write(const Batch& batch);
+  absl::Status Commit(const Batch& batch, Applying apply);
+  absl::Status ApplyAll(const Batch& batch);
+  absl::Status ApplyEach(const Batch& batch);
   absl::Status Probe();
-  void PutBack(std::deque<Queued>* batch);
-  void Answer(std::deque<Queued>* batch, const absl::Status& status);
+  void PutBack(const Batch& batch);
+  static void Confirm(const Batch& batch);
+  static void Answer(Batch batch, const absl::Status& status);
 
   Database* const database_;
   const std::function<void()> settled_;
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable wake_;
-  std::deque<Queued> queue_;
-  size_t waiting_ = 0;  // Entries of queue_ somebody waits for.
+  Batch queue_;
+  size_t waiting_ = 0;  // Groups of queue_ somebody waits for.
+  std::shared_ptr<Company> company_ = std::make_shared<Company>();  // Of those who come now.
   absl::Status health_;
   bool stop_ = false;
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/control/config/temp_dir.h"
@@ -67,6 +68,35 @@ TEST_F(BatchWriterTest, EachOfManyIsAnsweredForItself) {
   EXPECT_TRUE(writer.RunAll({}).empty());
   writer.Stop();
   EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), 2499);
+}
+
+// Callers share wake-ups; each must return with its own results, after its own commit.
+TEST_F(BatchWriterTest, EachOfManyCallersIsAnsweredAfterItsCommit) {
+  constexpr int kCallers = 100;
+  constexpr int kCalls = 20;
+  std::atomic<int> committed{0};
+  BatchWriter writer(&database_, [] {});
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kCallers; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (int call = 0; call < kCalls; ++call) {
+        const int64_t x = caller * kCalls + call;
+        bool mine = false;
+        BatchWriter::Operation insert = Insert(x % 7 == 3 ? -1 : x);  // -1: of the first alone.
+        insert.committed = [&] {
+          mine = true;
+          ++committed;
+        };
+        const absl::Status status = writer.Run(std::move(insert));
+        EXPECT_EQ(status.ok(), mine) << x << ": " << status;
+        EXPECT_TRUE(status.ok() || x % 7 == 3) << status;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  writer.Stop();
+  EXPECT_EQ(*database_.QueryInt("SELECT count(*) FROM t"), committed);
+  EXPECT_EQ(committed, kCallers * kCalls - 286 + 1);  // 286 of 0 to 1999 leave 3 over 7.
 }
 
 // A statement is lent to one user at a time, and comes back as it was.
