@@ -22,6 +22,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "bench/quantile.h"
 #include "bench/store_load.h"
 #include "bench/store_peer.h"
 
@@ -109,13 +110,6 @@ std::vector<Seconds> PoissonTimes(size_t count, double rate) {
   Seconds now = kSettle;
   for (size_t i = 0; i < count; ++i) times.push_back(now += Seconds(gap(random)));
   return times;
-}
-
-double Quantile(std::vector<double>* values, double share) {
-  const auto at = static_cast<size_t>(share * static_cast<double>(values->size() - 1));
-  std::nth_element(values->begin(), values->begin() + static_cast<std::ptrdiff_t>(at),
-                   values->end());
-  return (*values)[at];
 }
 
 int MeasureWeir(const std::string& path, uint64_t records) {

@@ -97,7 +97,7 @@ measurement::v1::Rejection Admission::Reject(std::string stage, std::string rule
 bool Admission::Refuse(Attempt* attempt, const Step& step, const std::string& message) const {
   policy::v1::Trace trace = attempt->grant.trace.ToProto();
   policy::v1::TraceStep& refused = *trace.add_steps();
-  refused = step.ToProto();
+  step.Write(&refused);
   refused.set_verdict(policy::v1::REFUSED);
   attempt->rejection = Sign(refused, message);
   *attempt->rejection.mutable_trace() = std::move(trace);

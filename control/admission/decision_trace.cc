@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace weir::control {
 namespace {
 
-constexpr size_t kUsualSteps = 32;
-
-std::string NumberText(std::string_view unit, uint64_t number) {
-  return unit == "rate"   ? RateText(number)
-         : unit == "time" ? DurationText(number)
-                          : std::to_string(number);
+void AppendNumber(std::string_view unit, uint64_t number, std::string* to) {
+  if (unit == "rate") {
+    *to += RateText(number);
+  } else if (unit == "time") {
+    *to += DurationText(number);
+  } else {
+    absl::StrAppend(to, number);
+  }
 }
 
 }  // namespace
@@ -37,29 +40,25 @@ std::string Phrase::ToString() const {
     words += rest.substr(0, open);
     if (open == std::string_view::npos) break;
     const size_t close = rest.find('}', open);
-    words += NumberText(rest.substr(open + 1, close - open - 1), number);
+    AppendNumber(rest.substr(open + 1, close - open - 1), number, &words);
     rest.remove_prefix(close + 1);
   }
   return words;
 }
 
-policy::v1::TraceStep DecisionStep::ToProto() const {
-  policy::v1::TraceStep step;
-  step.set_stage(stage.data(), stage.size());
-  step.set_rule(rule.data(), rule.size());
-  step.mutable_field()->append(within).append(field);
-  step.set_value(value.ToString());
-  step.set_limit(limit.ToString());
-  step.set_verdict(verdict);
-  step.set_profile(profile.data(), profile.size());
-  step.set_shared(shared);
-  if (serves != nullptr) *step.mutable_serves() = serves->serves();
-  return step;
+void DecisionStep::Write(policy::v1::TraceStep* step) const {
+  step->set_stage(stage.data(), stage.size());
+  step->set_rule(rule.data(), rule.size());
+  step->mutable_field()->append(within).append(field);
+  step->set_value(value.ToString());
+  step->set_limit(limit.ToString());
+  step->set_verdict(verdict);
+  step->set_profile(profile.data(), profile.size());
+  step->set_shared(shared);
+  if (serves != nullptr) *step->mutable_serves() = serves->serves();
 }
 
-DecisionTrace::DecisionTrace(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {
-  steps_.reserve(kUsualSteps);
-}
+DecisionTrace::DecisionTrace(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
 
 std::string_view DecisionTrace::Keep(std::string text) {
   return kept_.emplace_front(std::move(text));
@@ -69,7 +68,7 @@ policy::v1::Trace DecisionTrace::ToProto() const {
   policy::v1::Trace trace;
   if (policy_ != nullptr) trace.set_policy_digest(policy_->digest());
   trace.mutable_steps()->Reserve(static_cast<int>(steps_.size()));
-  for (const DecisionStep& step : steps_) *trace.add_steps() = step.ToProto();
+  for (const DecisionStep& step : steps_) step.Write(trace.add_steps());
   return trace;
 }
 

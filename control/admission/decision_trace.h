@@ -4,11 +4,11 @@
 #define WEIR_CONTROL_ADMISSION_DECISION_TRACE_H_
 
 #include <cstdint>
+#include <deque>
 #include <forward_list>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "control/admission/policy.h"
 #include "policy/v1/policy.pb.h"
@@ -45,7 +45,7 @@ struct DecisionStep {
   std::string_view profile = {};
   const policy::v1::AdmissionRule* serves = nullptr;
 
-  policy::v1::TraceStep ToProto() const;
+  void Write(policy::v1::TraceStep* step) const;  // One that is empty.
 };
 
 // Move-only, as its steps point into it. A default one is empty, of no policy.
@@ -64,7 +64,9 @@ class DecisionTrace {
 
  private:
   std::shared_ptr<const Policy> policy_;
-  std::vector<DecisionStep> steps_;
+  // In small blocks: for one of some kilobytes the allocator first merges all that is free, and
+  // what is allocated next takes several times as long.
+  std::deque<DecisionStep> steps_;
   std::forward_list<std::string> kept_;  // None ever moves.
 };
 
