@@ -5,7 +5,10 @@
 namespace weir::control {
 
 Checkpointer::Checkpointer(Database database)
-    : database_(std::move(database)), thread_([this] { Loop(); }) {}
+    : database_(std::move(database)), thread_([this] { Loop(); }) {
+  const std::lock_guard lock(running_);
+  database_.Execute("PRAGMA busy_timeout=0").IgnoreError();  // No commit waits for a reader.
+}
 
 Checkpointer::~Checkpointer() {
   {
@@ -17,9 +20,12 @@ Checkpointer::~Checkpointer() {
 }
 
 void Checkpointer::Committed(int pages) {
+  if (emptying_) EmptyLog();
+  if (pages < asked_at_) asked_at_ = 0;  // The log has begun anew.
   if (pages >= kMostPages) {
     Run("PRAGMA wal_checkpoint(PASSIVE)");  // Nothing is appended now: the log begins anew.
-  } else if (pages >= kSomePages) {
+  } else if (pages - asked_at_ >= kSomePages) {
+    asked_at_ = pages;
     {
       const std::lock_guard lock(mutex_);
       wanted_ = true;
@@ -28,7 +34,7 @@ void Checkpointer::Committed(int pages) {
   }
 }
 
-void Checkpointer::EmptyLog() { Run("PRAGMA wal_checkpoint(TRUNCATE)"); }
+void Checkpointer::EmptyLog() { emptying_ = !Run("PRAGMA wal_checkpoint(TRUNCATE)"); }
 
 void Checkpointer::Loop() {
   std::unique_lock lock(mutex_);
@@ -42,10 +48,11 @@ void Checkpointer::Loop() {
   }
 }
 
-// Failed or not, the log has it all; the next commit asks again.
-void Checkpointer::Run(const char* mode) {
+// False if a reader was in its way. Failed or not, the log has it all.
+bool Checkpointer::Run(const char* mode) {
   const std::lock_guard lock(running_);
-  database_.Execute(mode).IgnoreError();
+  const auto busy = database_.QueryInt(mode);
+  return busy.ok() && *busy == 0;
 }
 
 }  // namespace weir::control

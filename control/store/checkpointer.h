@@ -15,9 +15,11 @@ namespace weir::control {
 // for the disk, and no commit is to wait for that. What is committed is durable without it.
 class Checkpointer {
  public:
-  // From so many pages in the log on it works; with so many, the writer waits for it: a log that is
-  // appended to all the time would never begin anew.
+  // It works whenever so many pages have come to the log: each time it writes what every commit
+  // changes, and waits for the disk twice.
   static constexpr int kSomePages = 1000;
+  // With so many in it the writer waits: a log that is appended to all the time would never begin
+  // anew.
   static constexpr int kMostPages = 8000;
 
   // A connection to the same database.
@@ -26,13 +28,17 @@ class Checkpointer {
 
   // The writer, between transactions: the log holds `pages`.
   void Committed(int pages);
-  // The writer, between transactions: moves all and empties the log's file, unless a reader is at
-  // it, and then with a later checkpoint.
+  // The writer, between transactions: moves all and empties the log's file; if a reader is at it,
+  // after a later commit.
   void EmptyLog();
 
  private:
   void Loop();
-  void Run(const char* mode);
+  bool Run(const char* mode);
+
+  // These two are the writer's.
+  int asked_at_ = 0;       // Pages in the log when it last asked.
+  bool emptying_ = false;  // The log is still to be emptied.
 
   std::mutex running_;  // Guards database_: SQLite refuses a second checkpoint at a time.
   Database database_;

@@ -203,8 +203,7 @@ class SqliteStore final : public Store {
 
   absl::StatusOr<RecordChange> AnonymiseRecord(const std::string& id,
                                                const std::string& why) override {
-    // The log still has the page as it was: emptied here, unless a reader is at it, and then with
-    // the next checkpoint.
+    // The log still has the page as it was.
     return Change<RecordChange>(
         [&](Database* db, const Moment& now) { return AnonymiseRows(db, id, why, now); },
         [this] { checkpointer_.EmptyLog(); });
@@ -502,7 +501,7 @@ absl::Status Configure(Database* database) {
       "PRAGMA temp_store=MEMORY;"
       "PRAGMA cache_size=-16384;"  // KiB: a batch fits, and is written once.
       "PRAGMA trusted_schema=OFF;"
-      "PRAGMA journal_size_limit=4194304;");
+      "PRAGMA journal_size_limit=33554432;");  // Checkpointer::kMostPages stay allocated.
 }
 
 absl::Status CheckIntegrity(Database* database) {

@@ -48,5 +48,35 @@ TEST(CheckpointerTest, TheLogBeginsAnewHoweverMuchIsWritten) {
   EXPECT_EQ(*writing.QueryInt("SELECT count(*) FROM t"), kCommits * kPagesEach);
 }
 
+TEST(CheckpointerTest, EmptiesTheLogOnceNoReaderIsAtIt) {
+  const TempDir dir;
+  const std::string path = dir.File("t.db");
+  const auto open = [&] {
+    auto database = Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    EXPECT_TRUE(database->Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF").ok());
+    return *std::move(database);
+  };
+  Database writing = open();
+  Database reading = open();
+  ASSERT_TRUE(writing.Execute("CREATE TABLE t (x)").ok());
+  writing.WatchLog();
+  Checkpointer checkpointer(open());
+  const auto log_bytes = [&] { return std::filesystem::file_size(path + "-wal"); };
+  {
+    auto held = reading.Prepare("SELECT 1 FROM sqlite_master");
+    ASSERT_TRUE(held.ok() && *held->Step());
+    ASSERT_TRUE(writing.Execute("INSERT INTO t VALUES (1)").ok());
+    checkpointer.EmptyLog();
+    EXPECT_GT(log_bytes(), 0u);
+    checkpointer.Committed(writing.LogPages());
+    EXPECT_GT(log_bytes(), 0u);
+  }
+  checkpointer.Committed(writing.LogPages());
+  EXPECT_EQ(log_bytes(), 0u);
+  ASSERT_TRUE(writing.Execute("INSERT INTO t VALUES (2)").ok());
+  checkpointer.Committed(writing.LogPages());
+  EXPECT_GT(log_bytes(), 0u) << "emptied once";
+}
+
 }  // namespace
 }  // namespace weir::control
