@@ -1,22 +1,24 @@
 #include "control/api/admin_service.h"
 
 #include <absl/strings/escaping.h>
-#include <absl/time/clock.h>
 
 #include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "control/api/answer_later.h"
 #include "control/api/grpc_status.h"
 #include "control/api/outbox.h"
-#include "control/export/report.h"
 #include "control/session/session.h"
 
 namespace weir::control {
 namespace {
 
 namespace ms = measurement::v1;
+
+constexpr char kRemoteCallsUnderWay[] =
+    "too many requests to remote servers are under way; try later";
 
 // Streams one test. The test's thread may outlive the stream, and the other way round.
 class TestStream final : public grpc::ServerWriteReactor<ms::RunTestUpdate> {
@@ -74,51 +76,26 @@ grpc::ServerUnaryReactor* AdminService::GetNode(grpc::CallbackServerContext* con
   return Finish(context, absl::OkStatus());
 }
 
-template <typename Reply, typename Work>
-grpc::ServerUnaryReactor* AdminService::AnswerLater(grpc::CallbackServerContext* context,
-                                                    Reply* reply, Work work) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool queued = remote_calls_.Submit([reactor, reply, work = std::move(work)] {
-    absl::StatusOr<Reply> answer = work();
-    if (answer.ok()) *reply = *answer;
-    reactor->Finish(ToGrpc(answer.status()));
-  });
-  if (!queued) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                 "too many requests to remote servers are under way; try later"));
-  }
-  return reactor;
-}
-
 grpc::ServerUnaryReactor* AdminService::GetRemoteInfo(grpc::CallbackServerContext* context,
                                                       const ms::GetRemoteInfoRequest* request,
                                                       ms::ServerInfo* reply) {
-  return AnswerLater(context, reply, [this, remote = request->remote()] {
-    return manager_->GetRemoteInfo(remote);
-  });
+  return AnswerLater(
+      context, reply, &remote_calls_, kRemoteCallsUnderWay,
+      [this, remote = request->remote()] { return manager_->GetRemoteInfo(remote); });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetReport(grpc::CallbackServerContext* context,
                                                   const ms::PublicReportRequest* request,
                                                   ms::PublicReport* reply) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool queued = slow_calls_.Submit([this, reactor, reply, asked = *request] {
-    absl::StatusOr<ms::PublicReport> report = MakeReport(
-        asked, *admission_->policy(), {config_->asn_table().begin(), config_->asn_table().end()},
-        absl::GetCurrentTimeNanos(), store_);
-    if (report.ok()) {
-      report->set_node(config_->node());
-      report->set_operator_(config_->operator_());
-      report->set_contact(config_->contact());
-      reply->Swap(&*report);
-    }
-    reactor->Finish(ToGrpc(report.status()));
-  });
-  if (!queued) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                 "several reports are being made already; try later"));
-  }
-  return reactor;
+  return AnswerLater(context, reply, &slow_calls_, kReportsUnderWay,
+                     [this, asked = *request] { return reporter_.Make(asked); });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetRemoteReport(grpc::CallbackServerContext* context,
+                                                        const ms::RemoteReportRequest* request,
+                                                        ms::PublicReport* reply) {
+  return AnswerLater(context, reply, &remote_calls_, kRemoteCallsUnderWay,
+                     [this, asked = *request] { return manager_->GetRemoteReport(asked); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListNotices(grpc::CallbackServerContext* context,
@@ -132,7 +109,7 @@ grpc::ServerUnaryReactor* AdminService::ListNotices(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::LookupFlow(grpc::CallbackServerContext* context,
                                                    const ms::LookupFlowRequest* request,
                                                    ms::LookupReply* reply) {
-  return AnswerLater(context, reply,
+  return AnswerLater(context, reply, &remote_calls_, kRemoteCallsUnderWay,
                      [this, asked = *request] { return manager_->LookupFlow(asked); });
 }
 
@@ -267,27 +244,22 @@ grpc::ServerUnaryReactor* AdminService::ListAudit(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::VerifyAudit(grpc::CallbackServerContext* context,
                                                     const ms::VerifyAuditRequest* request,
                                                     ms::VerifyAuditReply* reply) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const AuditHead anchor{.id = request->head().id(),
                          .hash = absl::HexStringToBytes(request->head().hash())};
   // A long log takes its time, which is not gRPC's to spend.
-  const bool queued = slow_calls_.Submit([this, reactor, reply, anchor] {
-    const absl::StatusOr<AuditVerdict> verdict = store_->VerifyAudit(anchor);
-    if (verdict.ok()) {
-      reply->set_intact(verdict->intact);
-      reply->set_rows(verdict->rows);
-      reply->mutable_head()->set_id(verdict->head.id);
-      reply->mutable_head()->set_hash(absl::BytesToHexString(verdict->head.hash));
-      reply->set_first_broken_id(verdict->first_broken_id);
-      reply->set_why(verdict->why);
-    }
-    reactor->Finish(ToGrpc(verdict.status()));
-  });
-  if (!queued) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                 "the log is being verified already; try later"));
-  }
-  return reactor;
+  return AnswerLater(context, reply, &slow_calls_, "the log is being verified already; try later",
+                     [this, anchor]() -> absl::StatusOr<ms::VerifyAuditReply> {
+                       const absl::StatusOr<AuditVerdict> verdict = store_->VerifyAudit(anchor);
+                       if (!verdict.ok()) return verdict.status();
+                       ms::VerifyAuditReply found;
+                       found.set_intact(verdict->intact);
+                       found.set_rows(verdict->rows);
+                       found.mutable_head()->set_id(verdict->head.id);
+                       found.mutable_head()->set_hash(absl::BytesToHexString(verdict->head.hash));
+                       found.set_first_broken_id(verdict->first_broken_id);
+                       found.set_why(verdict->why);
+                       return found;
+                     });
 }
 
 }  // namespace weir::control

@@ -8,6 +8,7 @@
 #include "control/api/contact_view.h"
 #include "control/api/export_service.h"
 #include "control/api/record_view.h"
+#include "control/api/reporter.h"
 #include "control/api/served.h"
 #include "control/session/work_queue.h"
 #include "measurement/v1/admin.grpc.pb.h"
@@ -17,12 +18,11 @@ namespace weir::control {
 class AdminService final : public measurement::v1::Admin::CallbackService {
  public:
   AdminService(const config::v1::Config* config, const Served& served, ExportService* exporting)
-      : config_(config),
-        manager_(served.manager),
+      : manager_(served.manager),
         store_(served.store),
         policy_(served.policy),
-        admission_(served.admission),
         exporting_(exporting),
+        reporter_(config, served.admission, served.store),
         records_(served.admission, served.store, served.contacts),
         contacts_(served.contacts, served.store) {}
 
@@ -88,22 +88,19 @@ class AdminService final : public measurement::v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context,
                                       const measurement::v1::PublicReportRequest* request,
                                       measurement::v1::PublicReport* reply) override;
+  grpc::ServerUnaryReactor* GetRemoteReport(grpc::CallbackServerContext* context,
+                                            const measurement::v1::RemoteReportRequest* request,
+                                            measurement::v1::PublicReport* reply) override;
   grpc::ServerUnaryReactor* LookupFlow(grpc::CallbackServerContext* context,
                                        const measurement::v1::LookupFlowRequest* request,
                                        measurement::v1::LookupReply* reply) override;
 
  private:
-  const config::v1::Config* const config_;
   SessionManager* const manager_;
   Store* const store_;
   PolicyReloader* const policy_;
-  const Admission* const admission_;
   ExportService* const exporting_;
-  // Answers a call that may wait for a remote server.
-  template <typename Reply, typename Work>
-  grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, Reply* reply,
-                                        Work work);
-
+  const Reporter reporter_;
   const RecordView records_;
   const ContactView contacts_;
   WorkQueue remote_calls_{2, 16};

@@ -28,6 +28,7 @@ namespace ms = measurement::v1;
 
 constexpr std::chrono::seconds kInfoTimeout{5};
 constexpr std::chrono::seconds kNegotiateTimeout{10};
+constexpr std::chrono::seconds kReportTimeout{25};
 
 // Why a server may end a connection it accepted: what a TLS alert said, gRPC does not tell.
 std::string ReasonToClose(const config::v1::Client& client, const ms::RemoteServer& remote) {
@@ -159,6 +160,15 @@ class GrpcRemote final : public Remote {
     });
     if (!status.ok()) return status;
     return reply;
+  }
+
+  absl::StatusOr<ms::PublicReport> GetReport(const ms::PublicReportRequest& request) override {
+    ms::PublicReport report;
+    const absl::Status status = Call(kReportTimeout, [&](grpc::ClientContext* context) {
+      return stub_->GetReport(context, request, &report);
+    });
+    if (!status.ok()) return status;
+    return report;
   }
 
   std::shared_ptr<PeerLink> Run(std::shared_ptr<Session> session) override {

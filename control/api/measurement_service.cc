@@ -2,12 +2,14 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/time/clock.h>
 
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "control/api/answer_later.h"
 #include "control/api/grpc_status.h"
 #include "control/api/outbox.h"
 #include "control/api/peer_messages.h"
@@ -148,6 +150,17 @@ grpc::ServerUnaryReactor* MeasurementService::Lookup(grpc::CallbackServerContext
   absl::StatusOr<ms::LookupReply> found = manager_->Lookup(*request, IpOf(context->peer()));
   if (found.ok()) *reply = *found;
   return Finish(context, found.status());
+}
+
+grpc::ServerUnaryReactor* MeasurementService::GetReport(grpc::CallbackServerContext* context,
+                                                        const ms::PublicReportRequest* request,
+                                                        ms::PublicReport* reply) {
+  if (absl::Status status = reports_.Count(IpOf(context->peer()), absl::GetCurrentTimeNanos());
+      !status.ok()) {
+    return Finish(context, status);
+  }
+  return AnswerLater(context, reply, &report_calls_, kReportsUnderWay,
+                     [this, asked = *request] { return reporter_.MakeForStrangers(asked); });
 }
 
 }  // namespace weir::control

@@ -4,14 +4,21 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "config/v1/config.pb.h"
+#include "control/api/reporter.h"
+#include "control/api/served.h"
+#include "control/session/ask_limit.h"
 #include "control/session/manager.h"
+#include "control/session/work_queue.h"
 #include "measurement/v1/measurement.grpc.pb.h"
 
 namespace weir::control {
 
 class MeasurementService final : public measurement::v1::Measurement::CallbackService {
  public:
-  explicit MeasurementService(SessionManager* manager) : manager_(manager) {}
+  // What it is given must outlive it.
+  MeasurementService(const config::v1::Config* config, const Served& served)
+      : manager_(served.manager), reporter_(config, served.admission, served.store) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const measurement::v1::GetServerInfoRequest* request,
@@ -27,9 +34,17 @@ class MeasurementService final : public measurement::v1::Measurement::CallbackSe
   grpc::ServerUnaryReactor* Lookup(grpc::CallbackServerContext* context,
                                    const measurement::v1::LookupRequest* request,
                                    measurement::v1::LookupReply* reply) override;
+  grpc::ServerUnaryReactor* GetReport(grpc::CallbackServerContext* context,
+                                      const measurement::v1::PublicReportRequest* request,
+                                      measurement::v1::PublicReport* reply) override;
 
  private:
   SessionManager* const manager_;
+  const Reporter reporter_;
+  // A report reads all records of its time: strangers get few, one after the other, and the
+  // operator's do not wait for them.
+  AskLimit reports_{"reports", {.of_network = 3, .of_all = 12}};
+  WorkQueue report_calls_{1, 4};
 };
 
 }  // namespace weir::control

@@ -122,7 +122,7 @@ void GiveToGroup(const std::string& path, const char* name) {
 
 struct ApiServer::Services {
   Services(const config::v1::Config& config, const Served& served)
-      : measurement(served.manager),
+      : measurement(&config, served),
         exporting(served.admission, served.store, served.metrics, config.node()),
         admin(&config, served, &exporting) {}
 

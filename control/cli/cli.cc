@@ -400,7 +400,8 @@ void AddReport(Parser* parser, ReportOptions* options, const std::function<ExitC
       "  weir report                            the last 30 days\n"
       "  weir report --since 36h --by time      hour by hour\n"
       "  weir report --since 2026-01-01 --until 2026-04-01 --html report.html\n"
-      "  weir report --by prefix --experiment weir --json",
+      "  weir report --by prefix --experiment weir --json\n"
+      "  weir report --server lab.example.net   what another node has released",
       run);
   command
       ->add_option("--since", options->since,
@@ -414,6 +415,9 @@ void AddReport(Parser* parser, ReportOptions* options, const std::function<ExitC
       ->check(CLI::IsMember({"time", "prefix", "asn"}));
   command->add_option("--experiment", options->experiment, "Only of this one")->type_name("NAME");
   command->add_option("--html", options->html, "Also write a page with plots")->type_name("FILE");
+  command->add_option("--server", options->server,
+                      "HOST, HOST:PORT or [IPv6]:PORT to ask; default: this node");
+  AddRemoteFlags(command, &options->ca, &options->plaintext);
 }
 
 void AddRfc2544(Parser* parser, rfc2544::Options* options, const std::function<ExitCode()>& run) {

@@ -6,6 +6,7 @@
 #include "absl/time/time.h"
 #include "control/cli/html/page.h"
 #include "control/cli/query.h"
+#include "control/cli/remote_server.h"
 #include "control/cli/render_report.h"
 #include "control/cli/report_page.h"
 
@@ -66,14 +67,22 @@ ExitCode ShowReport(const Context& context, const ReportOptions& options) {
     return Report(context, {ExitCode::kUsage, std::string(request.status().message())});
   }
   absl::Status written;
-  const ExitCode code =
-      Query(context, "cannot make a report", &AdminStub::GetReport, *request,
-            [&](const ms::PublicReport& report) {
-              if (!options.html.empty()) {
-                written = WritePage("--html", options.html, RenderReportPage(report));
-              }
-              return context.json ? JsonLine(report) : RenderReport(report, context.terminal);
-            });
+  const auto render = [&](const ms::PublicReport& report) {
+    if (!options.html.empty()) {
+      written = WritePage("--html", options.html, RenderReportPage(report));
+    }
+    return context.json ? JsonLine(report) : RenderReport(report, context.terminal);
+  };
+  constexpr char kWhat[] = "cannot make a report";
+  ExitCode code = ExitCode::kOk;
+  if (options.server.empty()) {
+    code = Query(context, kWhat, &AdminStub::GetReport, *request, render);
+  } else {
+    ms::RemoteReportRequest remote;
+    *remote.mutable_remote() = ToRemote(options.server, options.ca, options.plaintext);
+    *remote.mutable_report() = *request;
+    code = Query(context, kWhat, &AdminStub::GetRemoteReport, remote, render);
+  }
   if (!written.ok()) {
     return Report(context, {ExitCode::kUsage, std::string(written.message())});
   }

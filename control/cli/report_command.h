@@ -17,7 +17,10 @@ struct ReportOptions {
   std::string until;
   std::vector<std::string> by;  // "time", "prefix", "asn"; none: all.
   std::string experiment;
-  std::string html;  // Write the page there.
+  std::string html;    // Write the page there.
+  std::string server;  // Empty: this node.
+  std::string ca;
+  bool plaintext = false;
 };
 ExitCode ShowReport(const Context& context, const ReportOptions& options);
 

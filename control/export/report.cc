@@ -172,7 +172,7 @@ absl::StatusOr<ms::PublicReport> MakeReport(const ms::PublicReportRequest& reque
   std::optional<AsnTable> origins;
   if (!asn_tables.empty() && std::find(by.begin(), by.end(), ms::ASN) != by.end()) {
     absl::StatusOr<AsnTable> loaded = AsnTable::Load(asn_tables);
-    if (!loaded.ok()) return loaded.status();
+    if (!loaded.ok()) return absl::FailedPreconditionError(loaded.status().message());
     origins = *std::move(loaded);
   }
 

@@ -14,7 +14,7 @@
 namespace weir::control {
 
 // Reads every record of the time that was asked for, which may take seconds. Who runs the node is
-// for the caller to fill in. InvalidArgument: the request, or an asn_table.
+// for the caller to fill in. InvalidArgument: the request. FailedPrecondition: an asn_table.
 absl::StatusOr<measurement::v1::PublicReport> MakeReport(
     const measurement::v1::PublicReportRequest& request, const Policy& policy,
     const std::vector<std::string>& asn_tables, int64_t now_unix_ns, Store* store);

@@ -19,17 +19,9 @@ namespace {
 namespace ms = measurement::v1;
 
 constexpr size_t kKeyBytes = 16;
-constexpr int64_t kMinuteNs = int64_t{60} * 1'000'000'000;
 
 std::string End(const IpAddress& ip, uint32_t port) {
   return absl::StrCat(ip.ToString(), " ", port);
-}
-
-// Whose questions are counted together.
-std::string Asker(const std::string& ip) {
-  const auto address = IpAddress::Parse(ip);
-  if (!address) return "?";  // A name of a socket: all of them together.
-  return Network(*address).ToString();
 }
 
 absl::Status FileError(const std::string& file) {
@@ -125,22 +117,6 @@ absl::StatusOr<std::string> FlowLookup::KeyOf(const ms::LookupRequest& packet) c
   }
   return Key(packet.source_ip(), packet.source_port(), packet.destination_ip(),
              packet.destination_port());
-}
-
-absl::Status FlowLookup::CountAsk(const std::string& asker_ip, int64_t now_unix_ns) {
-  const std::lock_guard lock(mutex_);
-  if (const int64_t minute = now_unix_ns / kMinuteNs; minute != minute_) {
-    minute_ = minute;
-    asked_ = 0;
-    asked_from_.clear();
-  }
-  absl::Status refused = absl::PermissionDeniedError(
-      "lookups are answered a few times a minute only; try again in a minute, or write to the "
-      "operator");
-  if (asked_ >= kAsksAMinuteOfAll) return refused;
-  ++asked_;
-  if (uint32_t& from = asked_from_[Asker(asker_ip)]; ++from > kAsksAMinute) return refused;
-  return absl::OkStatus();
 }
 
 }  // namespace weir::control

@@ -1,5 +1,4 @@
-// Which session a packet was of (proto/README.md section 2.7): the key it is kept under, and how
-// often strangers may ask.
+// Which session a packet was of (proto/README.md section 2.7): the key it is kept under.
 #ifndef WEIR_CONTROL_SESSION_FLOW_LOOKUP_H_
 #define WEIR_CONTROL_SESSION_FLOW_LOOKUP_H_
 
@@ -7,10 +6,7 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +20,6 @@ namespace weir::control {
 class FlowLookup {
  public:
   static constexpr size_t kSecretBytes = 32;
-  static constexpr uint32_t kAsksAMinute = 20;  // Of one /24 or /64.
-  static constexpr uint32_t kAsksAMinuteOfAll = 600;
 
   // Reads the file (mode 0600), or makes it with a new key. FailedPrecondition: it is no key.
   static absl::StatusOr<std::unique_ptr<FlowLookup>> Open(const std::string& file);
@@ -43,15 +37,8 @@ class FlowLookup {
   // InvalidArgument names the field.
   absl::StatusOr<std::string> KeyOf(const measurement::v1::LookupRequest& packet) const;
 
-  // Counts one question. PermissionDenied: too many, from there or from everywhere.
-  absl::Status CountAsk(const std::string& asker_ip, int64_t now_unix_ns);
-
  private:
   const std::string secret_;
-  std::mutex mutex_;  // Guards the rest.
-  int64_t minute_ = 0;
-  uint32_t asked_ = 0;
-  std::map<std::string, uint32_t> asked_from_;  // By prefix; no larger than asked_.
 };
 
 }  // namespace weir::control

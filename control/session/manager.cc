@@ -227,11 +227,18 @@ absl::StatusOr<ms::LookupReply> SessionManager::FindFlow(const ms::LookupRequest
 
 absl::StatusOr<ms::LookupReply> SessionManager::Lookup(const ms::LookupRequest& packet,
                                                        const std::string& asker_ip) {
-  if (absl::Status status = node_.lookup->CountAsk(asker_ip, static_cast<int64_t>(NowUnixNs()));
+  if (absl::Status status = lookups_.Count(asker_ip, static_cast<int64_t>(NowUnixNs()));
       !status.ok()) {
     return status;
   }
   return FindFlow(packet);
+}
+
+absl::StatusOr<ms::PublicReport> SessionManager::GetRemoteReport(
+    const ms::RemoteReportRequest& request) {
+  absl::StatusOr<std::unique_ptr<Remote>> connected = node_.connect_remote(request.remote());
+  if (!connected.ok()) return connected.status();
+  return (*connected)->GetReport(request.report());
 }
 
 absl::StatusOr<ms::LookupReply> SessionManager::LookupFlow(const ms::LookupFlowRequest& request) {

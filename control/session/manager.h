@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "control/session/ask_limit.h"
 #include "control/session/bench_session.h"
 #include "control/session/client_session.h"
 #include "control/session/local_test.h"
@@ -71,6 +72,8 @@ class SessionManager {
   absl::StatusOr<std::vector<measurement::v1::Notice>> ListNotices(uint32_t limit) const {
     return node_.notices->List(limit);
   }
+  absl::StatusOr<measurement::v1::PublicReport> GetRemoteReport(
+      const measurement::v1::RemoteReportRequest& request);
   absl::StatusOr<measurement::v1::LookupReply> LookupFlow(
       const measurement::v1::LookupFlowRequest& request);
   measurement::v1::NodeInfo NodeInfo() const;
@@ -141,6 +144,7 @@ class SessionManager {
   std::map<std::string, Watched> watched_;  // By port. Housekeeping thread only.
 
   std::unique_ptr<Dataplane> dataplane_;
+  AskLimit lookups_{"lookups", {.of_network = 20, .of_all = 600}};
   std::unique_ptr<WorkQueue> negotiations_;
   std::thread housekeeping_;
 };

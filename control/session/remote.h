@@ -25,9 +25,11 @@ class Remote {
   virtual absl::StatusOr<measurement::v1::ServerInfo> GetServerInfo() = 0;
   virtual absl::StatusOr<measurement::v1::NegotiateReply> Negotiate(
       const measurement::v1::NegotiateRequest& request) = 0;
-  // PermissionDenied, InvalidArgument: the server's own answer.
+  // PermissionDenied, InvalidArgument: the server's own answer, also of a report.
   virtual absl::StatusOr<measurement::v1::LookupReply> Lookup(
       const measurement::v1::LookupRequest& request) = 0;
+  virtual absl::StatusOr<measurement::v1::PublicReport> GetReport(
+      const measurement::v1::PublicReportRequest& request) = 0;
 
   // Opens the Run stream; what comes is posted to the session's mailbox, PeerGone last.
   virtual std::shared_ptr<PeerLink> Run(std::shared_ptr<Session> session) = 0;

@@ -5,7 +5,7 @@ import subprocess
 import urllib.request
 
 from netlab import wait_for
-from node import OK
+from node import OK, REFUSED
 from topology import memif_pair
 
 METRICS = "127.0.0.1:9991"
@@ -85,6 +85,11 @@ def test_what_a_node_did_is_in_its_metrics_and_in_its_report(lab):
     # The address of one of the two is gone.
     assert {(group["kind"], group["name"]) for group in prefixes["groups"]} == {("NAMED", "198.18.0.0/24"), ("UNKNOWN", "unknown")}
     assert "<svg" in (lab.directory / "report.html").read_text()
+    # Anybody may ask for it, and gets the same.
+    times = ("--since", report["since"], "--until", report["until"], "--by", "time,prefix")
+    asked = client.weir("report", "--server", server.address, "--plaintext", *times, "--json")
+    assert asked.code == OK, asked.text
+    assert {**asked.json, "generated_at": ""} == {**report, "generated_at": ""}
     table = server.weir("report", "--since", "1h").stdout
     assert "2 released records" in table and max(map(len, table.splitlines())) <= 80
 
@@ -110,3 +115,15 @@ def test_what_is_never_released_is_in_no_report(memif):
     assert "no tests" in server.weir("report").stdout
     assert server.weir("report", "--since", "soon").code == 2
     assert server.weir("report", "--since", "1h", "--until", "2h").code == 2
+
+
+def test_few_reports_are_made_for_strangers(memif):
+    server, client = memif
+    question = ("report", "--server", server.address, "--plaintext")
+    codes = [client.weir(*question).code for _ in range(5)]
+    # A minute may end in between: then up to three more are made.
+    assert codes[0] == OK and set(codes) <= {OK, REFUSED}
+    while client.weir(*question).code == OK:
+        pass
+    assert "a minute" in client.weir(*question).text
+    assert server.weir("report").code == OK  # The operator's own are not counted.

@@ -224,7 +224,7 @@ TEST_F(ReportTest, AutonomousSystemsAreWhoseTheLongestPrefixIs) {
 
   dir_.Write("asn", "192.0.2.0 24\n");
   const auto broken = MakeReport({}, *policy_, asn_tables_, kReportedAt, store_.get()).status();
-  EXPECT_TRUE(absl::IsInvalidArgument(broken));
+  EXPECT_TRUE(absl::IsFailedPrecondition(broken));
   EXPECT_NE(broken.message().find(asn_tables_[0] + ":1: "), std::string::npos) << broken;
 }
 

@@ -84,29 +84,6 @@ TEST(FlowLookup, WhatIsWrongWithAQuestionIsNamed) {
   EXPECT_NE(why(timeless).find("at_unix_ns"), std::string::npos);
 }
 
-TEST(FlowLookup, FewQuestionsAMinuteFromOnePrefix) {
-  FlowLookup lookup(kSecret);
-  for (uint32_t i = 0; i < FlowLookup::kAsksAMinute; ++i) {
-    EXPECT_TRUE(lookup.CountAsk("2001:db8::" + std::to_string(i), kSecondNs).ok()) << i;
-  }
-  EXPECT_TRUE(absl::IsPermissionDenied(lookup.CountAsk("2001:db8::ffff", 2 * kSecondNs)));
-  EXPECT_TRUE(lookup.CountAsk("2001:db8:0:1::", 2 * kSecondNs).ok());  // Another /64.
-  EXPECT_TRUE(lookup.CountAsk("2001:db8::ffff", 61 * kSecondNs).ok());
-}
-
-TEST(FlowLookup, FewQuestionsAMinuteFromEverywhere) {
-  FlowLookup lookup(kSecret);
-  uint32_t answered = 0;
-  for (uint32_t i = 0; i < 2 * FlowLookup::kAsksAMinuteOfAll; ++i) {
-    answered +=
-        lookup
-            .CountAsk("10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".1",
-                      kSecondNs)
-            .ok();
-  }
-  EXPECT_EQ(answered, FlowLookup::kAsksAMinuteOfAll);
-}
-
 TEST(FlowLookup, KeyFileIsPrivateAndKept) {
   const TempDir dir;
   const std::string file = dir.File("lookup-key");
