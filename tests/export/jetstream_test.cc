@@ -278,6 +278,30 @@ TEST_F(JetStreamTest, AStreamSetUpOtherwiseIsLeftAlone) {
   ASSERT_TRUE(Eventually([&] { return Status().trouble().empty(); }));
 }
 
+TEST_F(JetStreamTest, AFullStreamTakesTheRestOnceItMayGrow) {
+  constexpr int kRecords = 60;
+  for (int i = 1; i <= kRecords; ++i) Keep(i);
+  Deliver("archive", stream_, "max_bytes: 30000");
+  auto exporter = Start();
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Status().trouble(), "jetstream.max_bytes reached?");
+  })) << Status().trouble();
+  EXPECT_GT(cluster_->Count(stream_), 0u);
+  EXPECT_LT(cluster_->Count(stream_), uint64_t{kRecords});
+  EXPECT_LT(Status().delivered(), uint64_t{kRecords});
+
+  // Both say how large it may be, and one alone is not enough.
+  exporter.reset();
+  Deliver("archive", stream_, "max_bytes: 30000000");
+  exporter = Start();
+  ASSERT_TRUE(Eventually([&] {
+    return absl::StrContains(Status().trouble(), "max_bytes is 30000, must be 30000000");
+  })) << Status().trouble();
+  ASSERT_TRUE(cluster_->SetMaxBytes(stream_, 30'000'000));
+  ASSERT_TRUE(Delivered(kRecords)) << Status().trouble();
+  ExpectEachOnce(kRecords);
+}
+
 TEST_F(ExporterTest, JetStreamOverTlsWithCredentials) {
   ASSERT_EQ(std::system(absl::StrCat("cd ", dir_.path(),
                                      " && openssl req -x509 -newkey ec -pkeyopt "
@@ -288,36 +312,44 @@ TEST_F(ExporterTest, JetStreamOverTlsWithCredentials) {
             0);
   NatsCluster server(1, absl::StrCat("authorization { users: [{user: weir, password: sesame}] }\n",
                                      "tls { cert_file: \"", dir_.File("cert.pem"),
-                                     "\", key_file: \"", dir_.File("key.pem"), "\" }\n"));
+                                     "\", key_file: \"", dir_.File("key.pem"), "\", ca_file: \"",
+                                     dir_.File("cert.pem"), "\", verify: true }\n"));
   Keep(1);
-  const auto configure = [&](const std::string& scheme, const std::string& ca) {
+  const auto configure = [&](const std::string& scheme, const std::string& tls) {
     WriteConfig(
         absl::StrCat("destination { name: 'archive' recipient: 'archive' purpose: "
                      "'publication' jetstream { ",
                      server.ServerFields(scheme), " replicas: 1 user: 'weir' password_file: '",
-                     dir_.File("password"), "' ", ca, " } }"));
+                     dir_.File("password"), "' ", tls, " } }"));
   };
-  const std::string ca = absl::StrCat("ca_file: '", dir_.File("cert.pem"), "'");
+  const std::string own = absl::StrCat("certificate_file: '", dir_.File("cert.pem"),
+                                       "' key_file: '", dir_.File("key.pem"), "' ");
+  const std::string trusted = absl::StrCat("ca_file: '", dir_.File("cert.pem"), "'");
   const auto says = [&](const std::string& text) {
     EXPECT_TRUE(Eventually([&] { return absl::StrContains(Status().trouble(), text); }))
         << text << ": " << Status().trouble();
   };
   // Each way to be wrong, in words, without the secret.
-  configure("tls", ca);
+  configure("tls", own + trusted);
   {
     const auto exporter = Start();
     says(dir_.File("password"));
     dir_.Write("password", "open-barley\n");
     says("the NATS servers refuse the credentials");
   }
-  configure("tls", "");
+  configure("tls", own);
   {
     const auto exporter = Start();
     says("jetstream.ca_file");
   }
+  configure("tls", trusted);
+  {
+    const auto exporter = Start();
+    says("jetstream.certificate_file");
+  }
   EXPECT_EQ(Status().delivered(), 0u);
   dir_.Write("password", "sesame\n");
-  configure("tls", ca);
+  configure("tls", own + trusted);
   const auto exporter = Start();
   EXPECT_TRUE(Eventually([&] { return Status().delivered() == 1; })) << Status().trouble();
   EXPECT_FALSE(absl::StrContains(Log(), "sesame") || absl::StrContains(Log(), "barley"));

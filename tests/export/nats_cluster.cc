@@ -215,6 +215,17 @@ bool NatsCluster::Create(jsStreamConfig settings) {
   return js_AddStream(nullptr, JetStream(), &settings, nullptr, nullptr) == NATS_OK;
 }
 
+bool NatsCluster::SetMaxBytes(const std::string& stream, int64_t bytes) {
+  jsStreamInfo* info = nullptr;
+  if (js_GetStreamInfo(&info, JetStream(), stream.c_str(), nullptr, nullptr) != NATS_OK) {
+    return false;
+  }
+  info->Config->MaxBytes = bytes;
+  const natsStatus status = js_UpdateStream(nullptr, JetStream(), info->Config, nullptr, nullptr);
+  jsStreamInfo_Destroy(info);
+  return status == NATS_OK;
+}
+
 std::vector<std::string> NatsCluster::FilesWith(const std::string& text) const {
   std::vector<std::string> found;
   std::error_code none;

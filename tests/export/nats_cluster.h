@@ -44,6 +44,7 @@ class NatsCluster {
   bool Lose(const std::string& stream, const std::string& subject);
   // Creates a stream from these settings, the rest being as the library has it.
   bool Create(jsStreamConfig settings);
+  bool SetMaxBytes(const std::string& stream, int64_t bytes);
   // Of all nodes' files, those in which this text stands.
   std::vector<std::string> FilesWith(const std::string& text) const;
   std::string Log(int node) const { return ReadLog(dir_.File("log" + std::to_string(node))); }

@@ -52,10 +52,13 @@ absl::Status SetCredentials(const config::v1::JetStream& config, natsOptions* op
   return absl::OkStatus();
 }
 
+bool UsesTls(const config::v1::JetStream& config) {
+  return !config.ca_file().empty() || !config.certificate_file().empty() ||
+         absl::StartsWith(config.server(0), "tls://");
+}
+
 absl::Status SetTls(const config::v1::JetStream& config, natsOptions* options) {
-  const bool tls = !config.ca_file().empty() || !config.certificate_file().empty() ||
-                   absl::StartsWith(config.server(0), "tls://");
-  if (!tls) return absl::OkStatus();
+  if (!UsesTls(config)) return absl::OkStatus();
   natsStatus status = natsOptions_SetSecure(options, true);
   if (status != NATS_OK) return FileProblem("server", status);
   if (!config.ca_file().empty()) {
@@ -90,7 +93,7 @@ absl::StatusOr<Options> MakeOptions(const config::v1::JetStream& config) {
   return options;
 }
 
-absl::Status CannotConnect(natsStatus status) {
+absl::Status CannotConnect(const config::v1::JetStream& config, natsStatus status) {
   switch (status) {
     case NATS_CONNECTION_AUTH_FAILED:
       return absl::UnauthenticatedError(
@@ -111,9 +114,13 @@ absl::Status CannotConnect(natsStatus status) {
           absl::StrCat("TLS: ", NatsError(status),
                        ": is jetstream.ca_file that of who signed the servers' "
                        "certificates, and do they name the hosts of jetstream.server?"));
-    default:
-      return absl::UnavailableError(
-          absl::StrCat("cannot connect to the NATS servers: ", NatsError(status)));
+    default: {
+      // With TLS 1.3 a server that wants a certificate closes the connection, and does not say so.
+      const bool anonymous = UsesTls(config) && config.certificate_file().empty();
+      return absl::UnavailableError(absl::StrCat(
+          "cannot connect to the NATS servers: ", NatsError(status),
+          anonymous ? ": do they want a client's certificate (jetstream.certificate_file)?" : ""));
+    }
   }
 }
 
@@ -131,7 +138,7 @@ absl::StatusOr<std::unique_ptr<NatsLink>> NatsLink::Connect(const config::v1::Je
   if (!options.ok()) return options.status();
   std::unique_ptr<NatsLink> link(new NatsLink);
   natsStatus status = natsConnection_Connect(&link->connection_, options->get());
-  if (status != NATS_OK) return CannotConnect(status);
+  if (status != NATS_OK) return CannotConnect(config, status);
   natsInbox* inbox = nullptr;
   status = natsInbox_Create(&inbox);
   if (status == NATS_OK) {
@@ -143,7 +150,7 @@ absl::StatusOr<std::unique_ptr<NatsLink>> NatsLink::Connect(const config::v1::Je
   if (status == NATS_OK) {
     status = natsConnection_JetStream(&link->jetstream_, link->connection_, nullptr);
   }
-  if (status != NATS_OK) return CannotConnect(status);
+  if (status != NATS_OK) return CannotConnect(config, status);
   return link;
 }
 
