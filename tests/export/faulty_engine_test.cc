@@ -24,6 +24,7 @@ struct Destination {
   std::mutex mutex;
   std::map<Copy, int64_t> held = {};  // Versions.
   std::map<std::string, int> faults = {};
+  bool forgetful = false;  // Something is forgotten that weir-control does not know of yet.
   bool healthy = false;
 };
 
@@ -62,8 +63,8 @@ class FaultyEngine final : public control::Engine {
 
   // Forgets what it had acknowledged, and sees that later.
   absl::StatusOr<std::vector<Copy>> FindLost() override {
-    if (!forgotten_.empty() || !Strikes("forget", 5)) return forgotten_;
     const std::lock_guard lock(destination_->mutex);
+    if (!forgotten_.empty() || !StrikesLocked("forget", 5)) return forgotten_;
     for (auto at = destination_->held.begin(); at != destination_->held.end();) {
       if (random_() % 10 == 0) {
         forgotten_.push_back(at->first);
@@ -72,18 +73,24 @@ class FaultyEngine final : public control::Engine {
         ++at;
       }
     }
+    destination_->forgetful = !forgotten_.empty();
     return forgotten_;
   }
 
   void GivenAgain(const std::vector<Copy>& copies) override {
     EXPECT_EQ(copies, forgotten_);
     forgotten_.clear();
+    const std::lock_guard lock(destination_->mutex);
+    destination_->forgetful = false;
   }
 
  private:
   // One time in `n`, until the destination is well.
   bool Strikes(const std::string& fault, unsigned n) {
     const std::lock_guard lock(destination_->mutex);
+    return StrikesLocked(fault, n);
+  }
+  bool StrikesLocked(const std::string& fault, unsigned n) {
     if (destination_->healthy || random_() % n != 0) return false;
     ++destination_->faults[fault];
     return true;
@@ -128,6 +135,12 @@ TEST_F(ExporterTest, WhateverAnEngineDoesItHasEachRecordInTheEnd) {
       const std::lock_guard lock(held->mutex);
       held->healthy = true;
     }
+    ASSERT_TRUE(Eventually(
+        [&] {
+          const std::lock_guard lock(held->mutex);
+          return !held->forgetful;
+        },
+        120));
     ASSERT_TRUE(Eventually([&] { return Status().delivered() == kRecords; }, 120));
     ASSERT_TRUE(Eventually([&] { return Status().behind() == 0; }, 120));
   }
