@@ -19,35 +19,28 @@ constexpr int64_t kDaySeconds = 86'400;
 constexpr double kShortestGap = 0.1;
 constexpr double kLongestGap = 2.5;
 
-const char* ScopeName(policy::v1::Scope scope) {
-  switch (scope) {
-    case policy::v1::IDENTITY:
-      return "identity";
-    case policy::v1::PREFIX:
-      return "prefix";
-    case policy::v1::EXPERIMENT:
-      return "experiment";
-    default:
-      return "link";
-  }
-}
+// What a scope is called.
+struct ScopeTexts {
+  const char* name;
+  const char* prefix;  // Of its quota's fields.
+  const char* words;   // Whom a refusal is about.
+};
 
-// Whom a refusal is about, in words.
-const char* ScopeWords(policy::v1::Scope scope) {
+ScopeTexts TextsOf(policy::v1::Scope scope) {
   switch (scope) {
     case policy::v1::IDENTITY:
-      return "you";
+      return {"identity", "quota.identity.", "you"};
     case policy::v1::PREFIX:
-      return "your network (the /24 or /64 of your address)";
+      return {"prefix", "quota.prefix.", "your network (the /24 or /64 of your address)"};
     case policy::v1::EXPERIMENT:
-      return "this experiment";
+      return {"experiment", "quota.experiment.", "this experiment"};
     default:
-      return "this link";
+      return {"link", "quota.link.", "this link"};
   }
 }
 
 std::string Whom(const Quota& quota, std::string_view of_class) {
-  return of_class.empty() ? ScopeWords(quota.scope())
+  return of_class.empty() ? TextsOf(quota.scope()).words
                           : absl::StrCat("class \"", std::string(of_class), "\"");
 }
 
@@ -82,18 +75,7 @@ uint64_t AskedBytes(const AdmissionGrant& grant) {
 
 }  // namespace
 
-std::string_view QuotaPrefix(const Quota& quota) {
-  switch (quota.scope()) {
-    case policy::v1::IDENTITY:
-      return "quota.identity.";
-    case policy::v1::PREFIX:
-      return "quota.prefix.";
-    case policy::v1::EXPERIMENT:
-      return "quota.experiment.";
-    default:
-      return "quota.link.";
-  }
-}
+std::string_view QuotaPrefix(const Quota& quota) { return TextsOf(quota.scope()).prefix; }
 
 std::string ClassPrefix(const policy::v1::Class& of) {
   return absl::StrCat("class.", of.name(), ".");
@@ -130,8 +112,8 @@ bool Admission::CheckQuotas(Attempt* attempt, const PortCapacity& port) const {
       return true;
     };
     for (const Quota& quota : rule.quota()) {
-      const UseKey key =
-          MakeUseKey(name, ScopeName(quota.scope()), Subject(quota, attempt->subject, port.name));
+      const UseKey key = MakeUseKey(name, TextsOf(quota.scope()).name,
+                                    Subject(quota, attempt->subject, port.name));
       if (!check({.quota = &quota, .within = QuotaPrefix(quota), .key = key})) return false;
     }
     // Up to the root: what one class leaves the next may not.

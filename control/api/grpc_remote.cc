@@ -136,39 +136,19 @@ class GrpcRemote final : public Remote {
   absl::StatusOr<ms::ServerInfo> GetServerInfo() override {
     ms::GetServerInfoRequest request;
     request.set_protocol_version(1);
-    ms::ServerInfo info;
-    const absl::Status status = Call(kInfoTimeout, [&](grpc::ClientContext* context) {
-      return stub_->GetServerInfo(context, request, &info);
-    });
-    if (!status.ok()) return status;
-    return info;
+    return Call(kInfoTimeout, &Stub::GetServerInfo, request);
   }
 
   absl::StatusOr<ms::NegotiateReply> Negotiate(const ms::NegotiateRequest& request) override {
-    ms::NegotiateReply reply;
-    const absl::Status status = Call(kNegotiateTimeout, [&](grpc::ClientContext* context) {
-      return stub_->Negotiate(context, request, &reply);
-    });
-    if (!status.ok()) return status;
-    return reply;
+    return Call(kNegotiateTimeout, &Stub::Negotiate, request);
   }
 
   absl::StatusOr<ms::LookupReply> Lookup(const ms::LookupRequest& request) override {
-    ms::LookupReply reply;
-    const absl::Status status = Call(kInfoTimeout, [&](grpc::ClientContext* context) {
-      return stub_->Lookup(context, request, &reply);
-    });
-    if (!status.ok()) return status;
-    return reply;
+    return Call(kInfoTimeout, &Stub::Lookup, request);
   }
 
   absl::StatusOr<ms::PublicReport> GetReport(const ms::PublicReportRequest& request) override {
-    ms::PublicReport report;
-    const absl::Status status = Call(kReportTimeout, [&](grpc::ClientContext* context) {
-      return stub_->GetReport(context, request, &report);
-    });
-    if (!status.ok()) return status;
-    return report;
+    return Call(kReportTimeout, &Stub::GetReport, request);
   }
 
   std::shared_ptr<PeerLink> Run(std::shared_ptr<Session> session) override {
@@ -184,8 +164,13 @@ class GrpcRemote final : public Remote {
   }
 
  private:
-  template <typename Rpc>
-  absl::Status Call(std::chrono::seconds timeout, Rpc rpc) {
+  using Stub = ms::Measurement::Stub;
+
+  template <typename Request, typename Reply>
+  absl::StatusOr<Reply> Call(std::chrono::seconds timeout,
+                             grpc::Status (Stub::*rpc)(grpc::ClientContext*, const Request&,
+                                                       Reply*),
+                             const Request& request) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     {
@@ -193,10 +178,12 @@ class GrpcRemote final : public Remote {
       if (cancelled_) return absl::CancelledError("cancelled");
       under_way_ = &context;
     }
-    const grpc::Status status = rpc(&context);
+    Reply reply;
+    const grpc::Status status = (stub_.get()->*rpc)(&context, request, &reply);
     std::lock_guard lock(mutex_);
     under_way_ = nullptr;
-    return ToStatus(status, reason_to_close_);
+    if (!status.ok()) return ToStatus(status, reason_to_close_);
+    return reply;
   }
 
   const std::shared_ptr<ms::Measurement::Stub> stub_;

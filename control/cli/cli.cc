@@ -163,6 +163,13 @@ void AddRemoteFlags(CLI::App* command, std::string* ca, bool* plaintext) {
   command->add_flag("--plaintext", *plaintext, "Speak without TLS; only to a loopback address");
 }
 
+// Whom to ask instead of this node.
+void AddServerFlags(CLI::App* command, std::string* server, std::string* ca, bool* plaintext) {
+  command->add_option("--server", *server,
+                      "HOST, HOST:PORT or [IPv6]:PORT to ask; default: this node");
+  AddRemoteFlags(command, ca, plaintext);
+}
+
 void AddTest(Parser* parser, TestOptions* options, const std::function<ExitCode()>& run) {
   static const std::string footer = std::string(kTestHelp) + kExitCodes;
   CLI::App* test =
@@ -415,9 +422,7 @@ void AddReport(Parser* parser, ReportOptions* options, const std::function<ExitC
       ->check(CLI::IsMember({"time", "prefix", "asn"}));
   command->add_option("--experiment", options->experiment, "Only of this one")->type_name("NAME");
   command->add_option("--html", options->html, "Also write a page with plots")->type_name("FILE");
-  command->add_option("--server", options->server,
-                      "HOST, HOST:PORT or [IPv6]:PORT to ask; default: this node");
-  AddRemoteFlags(command, &options->ca, &options->plaintext);
+  AddServerFlags(command, &options->server, &options->ca, &options->plaintext);
 }
 
 void AddRfc2544(Parser* parser, rfc2544::Options* options, const std::function<ExitCode()>& run) {
@@ -522,9 +527,7 @@ int RunCli(const std::vector<std::string>& arguments, const Terminal& terminal, 
       ->add_option("TIME", lookup.time,
                    "When it was seen: 2026-11-25T12:00:00Z, seconds since 1970, or now")
       ->required();
-  command->add_option("--server", lookup.server,
-                      "HOST, HOST:PORT or [IPv6]:PORT to ask; default: this node");
-  AddRemoteFlags(command, &lookup.ca, &lookup.plaintext);
+  AddServerFlags(command, &lookup.server, &lookup.ca, &lookup.plaintext);
 
   static const std::string calibrate_footer = std::string(kCalibrateHelp) + kExitCodes;
   command = parser.Add(root, "calibrate", "Measure what this host can generate and sink by itself",

@@ -123,9 +123,9 @@ void BatchWriter::Loop() {
     lock.lock();
     if (last && (queue_.empty() || !status.ok())) break;
   }
-  if (!queue_.empty()) {
-    spdlog::error("store: closed with {} operations unwritten", queue_.size());
-  }
+  size_t unwritten = 0;
+  for (const auto& group : queue_) unwritten += group->operations.size();
+  if (unwritten != 0) spdlog::error("store: closed with {} operations unwritten", unwritten);
   Answer(std::move(queue_), absl::UnavailableError("the store is closed"));
 }
 

@@ -11,22 +11,27 @@
 namespace weir::control {
 namespace {
 
-TEST(CheckpointerTest, TheLogBeginsAnewHoweverMuchIsWritten) {
-  constexpr int kCommits = 60;
-  constexpr int kPagesEach = 300;
-  const TempDir dir;
-  const std::string path = dir.File("t.db");
-  const auto open = [&] {
-    auto database = Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+class CheckpointerTest : public testing::Test {
+ protected:
+  Database Open() {
+    auto database = Database::Open(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     EXPECT_TRUE(database->Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF").ok());
     return *std::move(database);
-  };
-  Database writing = open();
+  }
+
+  const TempDir dir_;
+  const std::string path_ = dir_.File("t.db");
+};
+
+TEST_F(CheckpointerTest, TheLogBeginsAnewHoweverMuchIsWritten) {
+  constexpr int kCommits = 60;
+  constexpr int kPagesEach = 300;
+  Database writing = Open();
   ASSERT_TRUE(writing.Execute("CREATE TABLE t (x BLOB)").ok());
   writing.WatchLog();
   int most = 0;
   {
-    Checkpointer checkpointer(open());
+    Checkpointer checkpointer(Open());
     const std::string page(4000, 'x');
     for (int commit = 0; commit < kCommits; ++commit) {
       ASSERT_TRUE(writing.Run("BEGIN").ok());
@@ -42,26 +47,19 @@ TEST(CheckpointerTest, TheLogBeginsAnewHoweverMuchIsWritten) {
     EXPECT_LE(most, Checkpointer::kMostPages + 2 * kPagesEach);
 
     checkpointer.EmptyLog();
-    EXPECT_EQ(std::filesystem::file_size(path + "-wal"), 0u);
+    EXPECT_EQ(std::filesystem::file_size(path_ + "-wal"), 0u);
   }
-  EXPECT_GE(std::filesystem::file_size(path), kCommits * kPagesEach * 4000u);
+  EXPECT_GE(std::filesystem::file_size(path_), kCommits * kPagesEach * 4000u);
   EXPECT_EQ(*writing.QueryInt("SELECT count(*) FROM t"), kCommits * kPagesEach);
 }
 
-TEST(CheckpointerTest, EmptiesTheLogOnceNoReaderIsAtIt) {
-  const TempDir dir;
-  const std::string path = dir.File("t.db");
-  const auto open = [&] {
-    auto database = Database::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    EXPECT_TRUE(database->Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF").ok());
-    return *std::move(database);
-  };
-  Database writing = open();
-  Database reading = open();
+TEST_F(CheckpointerTest, EmptiesTheLogOnceNoReaderIsAtIt) {
+  Database writing = Open();
+  Database reading = Open();
   ASSERT_TRUE(writing.Execute("CREATE TABLE t (x)").ok());
   writing.WatchLog();
-  Checkpointer checkpointer(open());
-  const auto log_bytes = [&] { return std::filesystem::file_size(path + "-wal"); };
+  Checkpointer checkpointer(Open());
+  const auto log_bytes = [&] { return std::filesystem::file_size(path_ + "-wal"); };
   {
     auto held = reading.Prepare("SELECT 1 FROM sqlite_master");
     ASSERT_TRUE(held.ok() && *held->Step());
