@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "dataplane/flow/flow_spec.h"
+#include "dataplane/flow/vector16.h"
 #include "wire/test_packet.h"
 
 namespace weir::dataplane {
@@ -37,24 +38,31 @@ class PacketTemplate {
   // template has the same. Composed in registers: what lies in memory in smaller parts cannot be
   // loaded at once before it has left the store buffer.
   struct MbufFields {
-    using Vector [[gnu::vector_size(16)]] = uint64_t;
-    Vector rearm_data_ol_flags;  // rearm_data: data_off, refcnt, nb_segs, port.
-    Vector lengths_hash;         // packet_type, pkt_len; data_len, vlan_tci, hash.
+    Vector16 rearm_data_ol_flags;  // rearm_data: data_off, refcnt, nb_segs, port.
+    Vector16 lengths_hash;         // packet_type, pkt_len; data_len, vlan_tci, hash.
 
     uint32_t id() const { return static_cast<uint32_t>(lengths_hash[1] >> 32); }
     void WriteTo(rte_mbuf* mbuf) const {
       auto* const to = reinterpret_cast<uint8_t*>(&mbuf->rearm_data);
-      std::memcpy(to, &rearm_data_ol_flags, sizeof(Vector));
-      std::memcpy(to + sizeof(Vector), &lengths_hash, sizeof(Vector));
+      std::memcpy(to, &rearm_data_ol_flags, sizeof(Vector16));
+      std::memcpy(to + sizeof(Vector16), &lengths_hash, sizeof(Vector16));
+    }
+    bool AreIn(const rte_mbuf* mbuf) const {
+      const auto* const at = reinterpret_cast<const uint8_t*>(&mbuf->rearm_data);
+      return IsZero((LoadVector16(at) ^ rearm_data_ol_flags) |
+                    (LoadVector16(at + sizeof(Vector16)) ^ lengths_hash));
     }
   };
   MbufFields mbuf_fields() const { return mbuf_fields(header_bytes()); }
 
   // Makes an mbuf of a TxPool a packet of this template, but for what StampPacket writes.
   // Returns its payload. `fields` are the template's. A buffer that last carried this same template
-  // still has its headers: with one flow on a queue a packet costs the bytes that differ.
+  // still has its headers, and as a rule the fields too: with one flow on a queue a packet costs
+  // the bytes that differ, and the mbuf's own line is only read.
   uint8_t* Prepare(rte_mbuf* mbuf, const MbufFields& fields) const {
     uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    if (fields.AreIn(mbuf)) [[likely]]
+      return payload;
     if (mbuf->hash.usr != fields.id()) WriteHeaders(payload);
     fields.WriteTo(mbuf);
     return payload;
@@ -98,11 +106,10 @@ class PacketTemplate {
   static constexpr uint32_t kShortestHeaders = RTE_ETHER_HDR_LEN + 20 + 8;  // IPv4, untagged.
 
   MbufFields mbuf_fields(uint32_t header_bytes) const {
-    using Vector = MbufFields::Vector;
     MbufFields fields;
-    fields.rearm_data_ol_flags = Vector{kOneSegment | (kPayloadOffset - header_bytes), 0};
+    fields.rearm_data_ol_flags = Vector16{kOneSegment | (kPayloadOffset - header_bytes), 0};
     fields.lengths_hash =
-        Vector{uint64_t{frame_bytes_} << 32, uint64_t{id_} << 32 | uint64_t{frame_bytes_}};
+        Vector16{uint64_t{frame_bytes_} << 32, uint64_t{id_} << 32 | uint64_t{frame_bytes_}};
     return fields;
   }
 

@@ -2,10 +2,6 @@
 #ifndef WEIR_DATAPLANE_RX_PLAIN_HEADER_H_
 #define WEIR_DATAPLANE_RX_PLAIN_HEADER_H_
 
-#ifdef __SSE4_1__
-#include <smmintrin.h>
-#endif
-
 #include <rte_ether.h>
 
 #include <cstddef>
@@ -13,6 +9,7 @@
 #include <cstring>
 
 #include "dataplane/flow/flow_spec.h"
+#include "dataplane/flow/vector16.h"
 #include "wire/byte_order.h"
 
 namespace weir::dataplane {
@@ -22,7 +19,6 @@ namespace weir::dataplane {
 // packet are masked: DSCP and ECN, lengths, identification, TTL, checksums, flow label.
 // Immutable; one cache line, all that must match before a packet is counted.
 class alignas(64) PlainHeader {
-  using Vector [[gnu::vector_size(16)]] = uint64_t;
   struct Mask {
     alignas(16) uint8_t bytes[64];
   };
@@ -30,12 +26,6 @@ class alignas(64) PlainHeader {
   static constexpr uint8_t kTagged = 2;
   static constexpr size_t kKind = 63;  // Of bytes_. In IPv6 a masked one, in IPv4 not compared.
   static const Mask kMasks[4];         // By kind.
-
-  static Vector Load(const uint8_t* at) {
-    Vector vector;
-    std::memcpy(&vector, at, sizeof(vector));
-    return vector;
-  }
 
  public:
   static constexpr size_t kBeforeIp = 6;  // Where it begins, in front of the IP header.
@@ -64,30 +54,25 @@ class alignas(64) PlainHeader {
     explicit Comparison(const PlainHeader& header) {
       const Mask& mask = kMasks[header.bytes_[kKind]];
       for (int i = 0; i < kVectors; ++i) {
-        mask_[i] = Load(mask.bytes + 16 * i);
-        expected_[i] = Load(header.bytes_ + 16 * i) & mask_[i];
+        mask_[i] = LoadVector16(mask.bytes + 16 * i);
+        expected_[i] = LoadVector16(header.bytes_ + 16 * i) & mask_[i];
       }
     }
 
     // True: it is such a packet, but for its lengths. Reads from kBeforeIp in front of `ip` to
     // eight bytes behind the cookie, or two with IPv6.
     bool operator()(const uint8_t* ip) const {
-      Vector difference = {};
+      Vector16 difference = {};
       for (int i = 0; i < kVectors; ++i) {
-        difference |= (Load(ip - kBeforeIp + 16 * i) & mask_[i]) ^ expected_[i];
+        difference |= (LoadVector16(ip - kBeforeIp + 16 * i) & mask_[i]) ^ expected_[i];
       }
-#ifdef __SSE4_1__
-      return _mm_testz_si128(reinterpret_cast<__m128i>(difference),
-                             reinterpret_cast<__m128i>(difference)) != 0;
-#else
-      return (difference[0] | difference[1]) == 0;
-#endif
+      return IsZero(difference);
     }
 
    private:
     static constexpr int kVectors = kV6 ? 4 : 3;
-    Vector expected_[kVectors];
-    Vector mask_[kVectors];
+    Vector16 expected_[kVectors];
+    Vector16 mask_[kVectors];
   };
 
   // The same of a packet with odd headers that Classify took apart: are its addresses and ports
