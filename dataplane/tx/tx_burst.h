@@ -28,6 +28,7 @@ struct TxQueue {
 // A packet that was due, and the state of its flow before it, to go back to if it is refused.
 struct PlannedPacket {
   PaceTime due;
+  PaceTime behind;      // The flow's.
   uint32_t size;        // Which of the flow's sizes.
   uint32_t burst_left;  // The flow's.
 };
@@ -54,6 +55,11 @@ class TxBurst {
   // its share.
   uint32_t turn() const { return turn_; }
   void ShareAmong(size_t unpaced_flows);
+
+  // How far a flow may be behind for no other reason than that others have their turns, too. It
+  // then sends all that is due at once. At most queue().max_lag.
+  PaceTime slack() const { return slack_; }
+  void set_slack(PaceTime slack) { slack_ = slack; }
 
   uint32_t room() const { return kTxBurst - count_; }
 
@@ -100,6 +106,7 @@ class TxBurst {
   void KeepMore();
 
   TxQueue queue_;
+  PaceTime slack_ = UINT64_MAX;
   uint32_t turn_ = kTxSaturatedBurst;
   uint32_t count_ = 0;
   uint32_t segment_count_ = 0;

@@ -55,7 +55,7 @@ TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint
       limit_(spec.packet_limit != 0 ? spec.packet_limit : UINT64_MAX),
       template_(templates.front()),
       interval_(PaceInterval(templates.front().ip_bytes(), spec.rate_bps, tsc_hz)),
-      exponential_(spec.cookie),
+      backlog_(),
       slot_(spec.slot),
       generation_(spec.generation) {
   if (templates.size() == 1 && spec.pacing != v1::PACING_RAMP) {
@@ -72,6 +72,7 @@ TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint
     }
     for (uint8_t size : mix_->cycle) mix_->cycle_interval += mix_->intervals[size];
   }
+  if (spec.pacing == v1::PACING_POISSON) exponential_ = Exponential(spec.cookie);
   if (spec.pacing == v1::PACING_RAMP) {
     mix_->ramp = std::make_unique<Ramp>(spec.ramp_start_bps, spec.rate_bps, end_tsc_, tsc_hz);
   }
@@ -105,10 +106,12 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock, uint64_t now) {
     Finish(v1::END_DURATION, end_tsc_);
     return 0;
   }
-  if (!open || (paced_ && pacer_.TooLate(PaceTimeAt(now), burst->queue().max_lag))) [[unlikely]] {
+  if (!open) [[unlikely]] {
     GiveUpUntil(PaceTimeAt(now));
-    if (!open) return 0;
+    return 0;
   }
+  if (paced_ && pacer_.TooLate(PaceTimeAt(now), burst->slack())) [[unlikely]]
+    FindLate(now, *burst);
   if (saturated_ && burst->turn() == kTxSaturatedBurst) {
     return burst->Flush() + SendSaturated(burst, now, clock);
   }
@@ -238,12 +241,25 @@ uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
       if (count == 0) Finish(LimitReached(), now_tsc);
       break;
     }
-    planned[count++] = {pacer_.due(), size, pacing_ == v1::PACING_BURST ? burst_.left : 0};
+    planned[count++] = {pacer_.due(), behind(), size,
+                        pacing_ == v1::PACING_BURST ? burst_.left : 0};
     ++packets;
     Advance(size, rate_shift);
     AdvanceSize();
   }
   return count;
+}
+
+// The worker was away for longer than its rounds take. What is put off comes back within eight
+// times as long as the flow is behind: nothing is, if its end is nearer.
+void TxFlow::FindLate(uint64_t now_tsc, const TxBurst& burst) {
+  const PaceTime now = PaceTimeAt(now_tsc);
+  const PaceTime late = now - Deadline();
+  if (late > burst.queue().max_lag) {
+    GiveUpUntil(now);
+  } else if (catches_up_smoothly() && end_tsc_ - now_tsc > 8 * (late >> kPaceFractionBits)) {
+    pacer_.Advance(backlog_.PutOff(now - pacer_.due(), burst.slack()));
+  }
 }
 
 // Makes the planned packets and appends them to the burst.
@@ -302,6 +318,7 @@ void TxFlow::Settle(const TxSegment& segment, uint32_t sent) {
 void TxFlow::GoBackTo(const TxSegment& segment, uint32_t first) {
   const PlannedPacket& planned = segment.planned[first];
   pacer_.SetDue(planned.due);
+  if (catches_up_smoothly()) backlog_.set_behind(planned.behind);
   if (pacing_ == v1::PACING_BURST) burst_.left = planned.burst_left;
   if (mix_ == nullptr) return;
   for (uint32_t i = first; mix_->ramp != nullptr && i < segment.count; ++i) {
@@ -315,6 +332,10 @@ void TxFlow::GoBackTo(const TxSegment& segment, uint32_t first) {
 // Deadlines before `limit` have passed without a packet. Off the packet path: the only place
 // that divides.
 void TxFlow::GiveUpUntil(PaceTime limit) {
+  if (catches_up_smoothly()) {
+    pacer_.SetDue(Deadline());
+    backlog_.set_behind(0);
+  }
   const PaceTime cycle_interval = mix_ == nullptr ? interval_ : mix_->cycle_interval;
   if (!count_unsent_ || cycle_interval == 0) {
     if (IsEarlier(pacer_.due(), limit)) pacer_.SetDue(limit);

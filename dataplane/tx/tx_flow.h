@@ -15,6 +15,7 @@
 #include "dataplane/clock/clock.h"
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/flow/packet_template.h"
+#include "dataplane/tx/backlog.h"
 #include "dataplane/tx/exponential.h"
 #include "dataplane/tx/pacer.h"
 #include "dataplane/tx/ramp.h"
@@ -122,6 +123,7 @@ class alignas(shm::kCacheLine) TxFlow {
   // One size, unpaced, alone: nothing to plan.
   uint32_t SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine& clock);
   uint32_t Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room, PlannedPacket* planned);
+  void FindLate(uint64_t now_tsc, const TxBurst& burst);
   void Fill(TxBurst* burst, const TxSegment& segment, uint64_t now_tsc, const ClockLine& clock);
   void GoBackTo(const TxSegment& segment, uint32_t first);
   void GiveUpUntil(PaceTime limit);
@@ -139,18 +141,28 @@ class alignas(shm::kCacheLine) TxFlow {
   void AdvanceSize() {
     if (mix_ != nullptr && ++mix_->cycle_at == mix_->cycle.size()) mix_->cycle_at = 0;
   }
+  // With the other pacings packets come in bunches anyway.
+  bool catches_up_smoothly() const {
+    return pacing_ == v1::PACING_CBR || pacing_ == v1::PACING_RAMP;
+  }
+  PaceTime behind() const { return catches_up_smoothly() ? backlog_.behind() : 0; }
+  // When the next packet should have left had nothing kept the worker from it.
+  PaceTime Deadline() const { return pacer_.due() - behind(); }
   // Not with PACING_BURST.
   PaceTime IntervalOf(uint32_t size) const {
     return mix_ == nullptr ? interval_ : mix_->intervals[size];
   }
   // Moves the deadline behind a packet of this size, which stands for 2^rate_shift that were due.
   void Advance(uint32_t size, uint32_t rate_shift) {
+    PaceTime gap;
     if (mix_ == nullptr || mix_->ramp == nullptr) [[likely]] {
-      pacer_.Advance(std::min(GapAfter(size), kLongestGap) << rate_shift);
-      return;
+      gap = std::min(GapAfter(size), kLongestGap) << rate_shift;
+    } else {
+      const PaceTime deadline = Deadline();
+      mix_->ramp->Take(uint64_t{TemplateOf(size).ip_bytes()} << rate_shift);
+      gap = mix_->ramp->Due() - deadline;
     }
-    mix_->ramp->Take(uint64_t{TemplateOf(size).ip_bytes()} << rate_shift);
-    pacer_.SetDue(mix_->ramp->Due());
+    pacer_.Advance(catches_up_smoothly() ? backlog_.Shorten(gap) : gap);
   }
   // From the deadline of a packet of this size to the next one's, as the pacing has it.
   PaceTime GapAfter(uint32_t size) {
@@ -188,6 +200,7 @@ class alignas(shm::kCacheLine) TxFlow {
   Pacer pacer_;
   PaceTime interval_;  // Of the first size; with PACING_BURST, from burst to burst.
   union {              // By pacing.
+    Backlog backlog_;
     Exponential exponential_;
     struct {
       uint32_t packets;

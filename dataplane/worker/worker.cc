@@ -28,6 +28,9 @@ constexpr size_t kPublishFlowsMost = 1024;
 constexpr uint64_t kStarvedNs = 1'000'000;
 // A worker that was off its core this long still sends what fell due meanwhile.
 constexpr uint64_t kMaxLagNs = 100'000'000;
+// Away from a flow for longer than so many rounds usually take, and than this, it was off its core.
+constexpr uint64_t kSlackRounds = 4;
+constexpr uint64_t kLeastSlackNs = 500;
 constexpr uint32_t kPuntRing = 512;
 // With no flow: this many empty rounds with a pause each, then sleep.
 constexpr uint32_t kSpinRounds = 1024;
@@ -67,12 +70,14 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
                  "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
   }
   worker->tx_pool_ = std::move(pool.value());
+  worker->max_lag_cycles_ = clock.CyclesOf(kMaxLagNs);
   worker->tx_burst_ = TxBurst({settings.ethdev, settings.tx_queue, worker->tx_pool_.get(),
-                               clock.CyclesOf(kMaxLagNs) << kPaceFractionBits});
+                               PaceTimeAt(worker->max_lag_cycles_)});
   worker->counters_.lcore = settings.lcore;
   worker->counters_.port = settings.port_index;
   worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
   worker->publish_round_cycles_ = clock.CyclesOf(kPublishRoundNs);
+  worker->least_slack_cycles_ = clock.CyclesOf(kLeastSlackNs);
   worker->starved_threshold_cycles_ = clock.CyclesOf(kStarvedNs);
   return worker;
 }
@@ -166,8 +171,17 @@ void Worker::Housekeeping(uint64_t now_tsc) {
   const uint64_t elapsed = now_tsc - last_publish_tsc_;
   last_publish_tsc_ = now_tsc;
   clock_ = clock_source_.Line();
+  SetSlack(elapsed);
   PublishFlows(elapsed);
   PublishSelf();
+}
+
+// By the rounds since the last publish.
+void Worker::SetSlack(uint64_t elapsed_cycles) {
+  const uint64_t rounds = std::max<uint64_t>(counters_.loops - loops_published_, 1);
+  loops_published_ = counters_.loops;
+  tx_burst_.set_slack(PaceTimeAt(
+      std::clamp(kSlackRounds * elapsed_cycles / rounds, least_slack_cycles_, max_lag_cycles_)));
 }
 
 // All flows up to kPublishFlows, of more as many as the time since the last time is worth of a

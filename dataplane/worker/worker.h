@@ -68,6 +68,7 @@ class Worker {
   uint32_t Transmit();
   void Punt(rte_mbuf** mbufs, uint16_t count);
   void Housekeeping(uint64_t now_tsc);
+  void SetSlack(uint64_t elapsed_cycles);
   void PublishFlows(uint64_t elapsed_cycles);
   void PublishSelf();
   void Rest(uint32_t idle_rounds);
@@ -89,6 +90,9 @@ class Worker {
   shm::WorkerCounters counters_{};
   uint64_t publish_interval_cycles_ = 0;
   uint64_t last_publish_tsc_ = 0;
+  uint64_t loops_published_ = 0;  // counters_.loops then.
+  uint64_t least_slack_cycles_ = 0;
+  uint64_t max_lag_cycles_ = 0;
   uint64_t starved_threshold_cycles_ = 0;
   uint64_t publish_round_cycles_ = 0;
   size_t publish_cursor_ = 0;

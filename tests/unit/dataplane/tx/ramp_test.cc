@@ -7,14 +7,14 @@
 namespace weir::dataplane {
 namespace {
 
-constexpr uint64_t kHz = 2'445'406'000;
+constexpr uint64_t kTscHz = 2'445'406'000;
 
 // Packets of `ip_bytes` due before the end.
 uint64_t Count(uint64_t from, uint64_t to, uint64_t seconds, uint64_t ip_bytes) {
-  Ramp ramp(from, to, seconds * kHz, kHz);
+  Ramp ramp(from, to, seconds * kTscHz, kTscHz);
   uint64_t count = 0;
   PaceTime last = 0;
-  for (const PaceTime end = (seconds * kHz) << kPaceFractionBits; ramp.Due() < end; ++count) {
+  for (const PaceTime end = (seconds * kTscHz) << kPaceFractionBits; ramp.Due() < end; ++count) {
     EXPECT_GE(ramp.Due(), last);
     last = ramp.Due();
     ramp.Take(ip_bytes);
@@ -32,11 +32,11 @@ TEST(Ramp, CountIsTheIntegralRoundedUp) {
 }
 
 TEST(Ramp, RateAtBothEnds) {
-  Ramp ramp(10'000'000, 100'000'000, kHz, kHz);
+  Ramp ramp(10'000'000, 100'000'000, kTscHz, kTscHz);
   const auto gap_ns = [&] {
     const PaceTime before = ramp.Due();
     ramp.Take(125);  // 1,000 bits: 100 us, at the end 10.
-    return static_cast<double>(ramp.Due() - before) / 65536 * 1e9 / kHz;
+    return static_cast<double>(ramp.Due() - before) / 65536 * 1e9 / kTscHz;
   };
   EXPECT_NEAR(gap_ns(), 100'000, 50);
   ramp.Take(55'000'000 / 8 - 250);
@@ -44,14 +44,14 @@ TEST(Ramp, RateAtBothEnds) {
 }
 
 TEST(Ramp, WhatIsBehind) {
-  Ramp ramp(0, 8'000'000, kHz, kHz);  // 500,000 bytes, a quarter of them in the first half.
-  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kHz / 2) << kPaceFractionBits)), 125'000, 1);
+  Ramp ramp(0, 8'000'000, kTscHz, kTscHz);  // 500,000 bytes, a quarter of them in the first half.
+  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kTscHz / 2) << kPaceFractionBits)), 125'000, 1);
   ramp.Take(100'000);
-  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kHz / 2) << kPaceFractionBits)), 25'000, 1);
+  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kTscHz / 2) << kPaceFractionBits)), 25'000, 1);
   ramp.GiveBack(40'000);
-  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kHz / 2) << kPaceFractionBits)), 65'000, 1);
+  EXPECT_NEAR(static_cast<double>(ramp.BytesBehind((kTscHz / 2) << kPaceFractionBits)), 65'000, 1);
   ramp.Take(100'000);
-  EXPECT_EQ(ramp.BytesBehind((kHz / 2) << kPaceFractionBits), 0u);
+  EXPECT_EQ(ramp.BytesBehind((kTscHz / 2) << kPaceFractionBits), 0u);
 }
 
 }  // namespace

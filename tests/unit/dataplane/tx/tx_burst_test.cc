@@ -165,7 +165,12 @@ TEST(TxBurst, ARampIsSentOrUnsentToTheLastPacket) {
   const struct {
     std::vector<FrameSize> sizes;
     uint32_t shift;  // For part of the time.
-  } kCases[] = {{one, 0}, {{{472, 2}, {72, 1}}, 0}, {one, 2}};
+    uint64_t slack_us;
+  } kCases[] = {{one, 0, 1'000'000},
+                {{{472, 2}, {72, 1}}, 0, 1'000'000},
+                {one, 2, 1'000'000},
+                {one, 0, 1},
+                {{{472, 2}, {72, 1}}, 0, 1}};
   for (const auto& c : kCases) {
     FlowSpec spec = Spec(0);
     spec.pacing = v1::PACING_RAMP;
@@ -176,6 +181,7 @@ TEST(TxBurst, ARampIsSentOrUnsentToTheLastPacket) {
     const auto flow = MakeFlow(spec, clock);
     Drain drain(*port);
     TxBurst burst({port->ethdev(), 0, pool->get()});
+    burst.set_slack(PaceTimeAt(clock.CyclesOf(c.slack_us * 1000)));
     const ClockLine line = clock.Line();
     const uint64_t start = ReadTsc();
     while (!flow->finished()) {
