@@ -112,19 +112,24 @@ Result<std::vector<std::unique_ptr<Worker>>> MakeWorkers(
   std::vector<std::unique_ptr<Worker>> workers;
   for (const WorkerPlacement& placement : placements) {
     WEIR_LOG(INFO, "%s", placement.reason.c_str());
-    const Port& port = *ports[placement.port];
-    Result<std::unique_ptr<Worker>> worker = Worker::Create({.index = placement.worker,
-                                                             .lcore = placement.lcore,
-                                                             .socket = placement.socket,
-                                                             .port_index = placement.port,
-                                                             .ethdev = port.ethdev(),
-                                                             .rx_queues = placement.rx_queues,
-                                                             .tx_queue = placement.tx_queue,
-                                                             .vlan = port.spec().vlan,
-                                                             .mtu = port.mtu(),
-                                                             .slots = options.slots},
-                                                            clock, segment, wakeup);
+    Port& port = *ports[placement.port];
+    Result<std::unique_ptr<Worker>> worker =
+        Worker::Create({.index = placement.worker,
+                        .lcore = placement.lcore,
+                        .socket = placement.socket,
+                        .port_index = placement.port,
+                        .ethdev = port.ethdev(),
+                        .rx_queues = placement.rx_queues,
+                        .tx_queue = placement.tx_queue,
+                        .vlan = port.spec().vlan,
+                        .mtu = port.mtu(),
+                        .slots = options.slots,
+                        .carries_main_frames = placement.tx_queue == 0 && !port.has_main_queue()},
+                       clock, segment, wakeup);
     if (!worker.ok()) return worker.error();
+    if (rte_ring* const frames = (*worker)->main_frames(); frames != nullptr) {
+      port.CarryMainFrames(frames, [&worker = **worker] { worker.Wake(); });
+    }
     workers.push_back(std::move(worker.value()));
   }
   return workers;

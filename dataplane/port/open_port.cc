@@ -267,11 +267,6 @@ Status PortOpener::SetUpQueues() {
     });
     port_->kernel_drops_ = std::make_unique<KernelDrops>(family, std::move(sockets));
   }
-  if (port_->tx_queue_count_ == workers_) {
-    auto sender = PacketSender::Open(*port_->interface_);
-    if (!sender.ok()) return Refused(sender.error().code, sender.error().message);
-    port_->main_sender_ = std::move(*sender);
-  }
   return Ok{};
 }
 

@@ -98,16 +98,23 @@ Result<IpAddress> Port::NextHop(const IpAddress& remote) const {
 }
 
 bool Port::SendFromMain(rte_mbuf* frame) const {
-  if (main_sender_ != nullptr) {
-    const bool sent =
-        main_sender_->Send({rte_pktmbuf_mtod(frame, const uint8_t*), frame->data_len});
+  if (!has_main_queue()) {
+    if (main_frames_ != nullptr && rte_ring_enqueue(main_frames_, frame) == 0) {
+      wake_carrier_();
+      return true;
+    }
     rte_pktmbuf_free(frame);
-    return sent;
+    return false;
   }
   const auto queue = static_cast<uint16_t>(tx_queue_count_ - 1);
   if (rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1) return true;
   rte_pktmbuf_free(frame);
   return false;
+}
+
+void Port::CarryMainFrames(rte_ring* frames, std::function<void()> wake) {
+  main_frames_ = frames;
+  wake_carrier_ = std::move(wake);
 }
 
 SteeringRule Port::Steer(const FlowSpec& spec) {
@@ -199,10 +206,6 @@ PortStats Port::ReadStats() {
     out.rx_missed = stats.imissed + stats.rx_nombuf;
     out.rx_errors = stats.ierrors;
     out.tx_errors = stats.oerrors;
-  }
-  if (main_sender_ != nullptr) {
-    out.tx_packets += main_sender_->packets();
-    out.tx_bytes += main_sender_->bytes();
   }
   if (kernel_drops_ != nullptr && started_) out.rx_missed += kernel_drops_->Read();
   out.link_up = link_up();

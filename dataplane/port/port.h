@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "dataplane/port/kernel_interface.h"
-#include "dataplane/port/packet_sender.h"
 #include "dataplane/port/port_spec.h"
 #include "dataplane/port/steering.h"
 #include "dataplane/result.h"
@@ -80,6 +79,13 @@ class Port {
   // Takes a frame of the main lcore's own: slow path and signals. False if the port refused it (it
   // is then freed).
   bool SendFromMain(rte_mbuf* frame) const;
+  // An AF_XDP port has one TX queue for each RX queue, and many interfaces only one: the main lcore
+  // has none of its own there, and a worker carries its frames. Nor could they go around it through
+  // the kernel: on a virtual interface the core that sends also does the receiver's work, until
+  // nothing is left to do, which beside a worker that sends without end is never.
+  bool has_main_queue() const { return tx_queue_count_ > workers_.size(); }
+  // `frames` takes them, `wake` tells who carries them; both outlive the last SendFromMain.
+  void CarryMainFrames(rte_ring* frames, std::function<void()> wake);
 
   // A rule that sends the flow's packets to one worker's queue: of flows in consecutive slots the
   // next worker's each time. Empty where there is one worker, or the device takes no such rule.
@@ -124,15 +130,16 @@ class Port {
   bool started_ = false;
   bool was_up_ = false;  // A memif client whose server went away cannot connect again.
   std::atomic<bool> removed_{false};
-  std::optional<KernelInterface> interface_;   // Behind af_packet, af_xdp and tap.
-  std::unique_ptr<PacketSender> main_sender_;  // Instead of the last TX queue: af_xdp.
+  std::optional<KernelInterface> interface_;  // Behind af_packet, af_xdp and tap.
+  rte_ring* main_frames_ = nullptr;           // Instead of the last TX queue: af_xdp.
+  std::function<void()> wake_carrier_;
   uint16_t rx_descriptors_ = 0;
   uint16_t tx_descriptors_ = 0;
   std::unique_ptr<KernelDrops> kernel_drops_;
 };
 
 // Opens the device of `spec`, which EAL has created (InitEal), with a TX queue for each worker, one
-// more for the main lcore (an AF_XDP port has a packet socket instead), and RX queues shared out
+// more for the main lcore (not of an AF_XDP port, see has_main_queue), and RX queues shared out
 // among the workers. Needs the privileges the device needs. Errors name the port, the rule and what
 // to do.
 Result<std::unique_ptr<Port>> OpenPort(const PortSpec& spec, uint16_t index, uint32_t workers);

@@ -32,6 +32,7 @@ constexpr uint64_t kMaxLagNs = 100'000'000;
 constexpr uint64_t kSlackRounds = 4;
 constexpr uint64_t kLeastSlackNs = 500;
 constexpr uint32_t kPuntRing = 512;
+constexpr uint32_t kMainFrames = 512;
 // With no flow: this many empty rounds with a pause each, then sleep.
 constexpr uint32_t kSpinRounds = 1024;
 constexpr int kSleepMs = 10;
@@ -54,6 +55,7 @@ Worker::~Worker() {
     rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
   }
   rte_ring_free(punt_ring_);
+  rte_ring_free(main_frames_);
 }
 
 Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, const Clock& clock,
@@ -68,6 +70,14 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
   if (worker->punt_ring_ == nullptr || !worker->wakeup_) {
     return Error{v1::RESOURCE_EXHAUSTED, "--memory",
                  "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
+  }
+  if (settings.carries_main_frames) {
+    worker->main_frames_ = rte_ring_create(("weir-main-" + suffix).c_str(), kMainFrames,
+                                           settings.socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    if (worker->main_frames_ == nullptr) {
+      return Error{v1::RESOURCE_EXHAUSTED, "--memory",
+                   "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
+    }
   }
   worker->tx_pool_ = std::move(pool.value());
   worker->max_lag_cycles_ = clock.CyclesOf(kMaxLagNs);
@@ -124,6 +134,7 @@ void Worker::Run() {
   last_publish_tsc_ = 0;
   Housekeeping(ReadTsc());
   tx_burst_.FreeKept();
+  FreeMainFrames();
 }
 
 uint32_t Worker::Receive() {
@@ -145,10 +156,35 @@ uint32_t Worker::Receive() {
 }
 
 uint32_t Worker::Transmit() {
+  if (main_frames_ != nullptr) SendForMain();
   const uint32_t sent = SendRound(config_->tx, &tx_burst_, clock_);
   counters_.tx_packets += sent;
   counters_.tx_rejected += tx_burst_.TakeRefused();
   return sent;
+}
+
+// Before the load, which would leave no room for them. What the port refuses is tried again.
+void Worker::SendForMain() {
+  if (carried_count_ == 0) {
+    carried_count_ =
+        rte_ring_dequeue_burst(main_frames_, reinterpret_cast<void**>(carried_), kCarried, nullptr);
+    if (carried_count_ == 0) [[likely]]
+      return;
+  }
+  const uint32_t sent = rte_eth_tx_burst(settings_.ethdev, settings_.tx_queue, carried_,
+                                         static_cast<uint16_t>(carried_count_));
+  carried_count_ -= sent;
+  std::copy_n(carried_ + sent, carried_count_, carried_);
+}
+
+// Before the main lcore's pool is freed.
+void Worker::FreeMainFrames() {
+  if (main_frames_ == nullptr) return;
+  do {
+    rte_pktmbuf_free_bulk(carried_, carried_count_);
+    carried_count_ =
+        rte_ring_dequeue_burst(main_frames_, reinterpret_cast<void**>(carried_), kCarried, nullptr);
+  } while (carried_count_ != 0);
 }
 
 void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {

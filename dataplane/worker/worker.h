@@ -33,11 +33,12 @@ struct WorkerSettings {
   uint16_t vlan = 0;
   uint32_t mtu = 1500;
   uint32_t slots = 0;
+  bool carries_main_frames = false;  // The main lcore has no TX queue of its own.
 };
 
 // Thread contract: Create, Wake, Stop and the accessors are the main lcore's; Run is the
-// worker's own thread. What they share: `configs`, `rx_table`, the punt ring, an eventfd and
-// MainWakeup.
+// worker's own thread. What they share: `configs`, `rx_table`, the punt ring, the main lcore's
+// frames, an eventfd and MainWakeup.
 class Worker {
  public:
   // `clock`, `segment` and `main_lcore` outlive the worker. It wakes that for what it punts, and
@@ -55,17 +56,23 @@ class Worker {
   void Stop();
   void Wake();
   rte_ring* punt_ring() const { return punt_ring_; }
+  // Frames to be sent for it, which has none but this way until Run has ended. Null: none are.
+  rte_ring* main_frames() const { return main_frames_; }
   const WorkerSettings& settings() const { return settings_; }
 
   ConfigExchange configs;
   RxTable rx_table;
 
  private:
+  static constexpr uint32_t kCarried = 8;
+
   Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
          MainWakeup& main_lcore);
 
   uint32_t Receive();
   uint32_t Transmit();
+  void SendForMain();
+  void FreeMainFrames();
   void Punt(rte_mbuf** mbufs, uint16_t count);
   void Housekeeping(uint64_t now_tsc);
   void SetSlack(uint64_t elapsed_cycles);
@@ -79,6 +86,7 @@ class Worker {
   MainWakeup& main_lcore_;
   ipc::UniqueFd wakeup_;
   rte_ring* punt_ring_ = nullptr;
+  rte_ring* main_frames_ = nullptr;
   TxPool tx_pool_;
   std::atomic<bool> stop_{false};
 
@@ -87,6 +95,8 @@ class Worker {
   ClockLine clock_;
   TxBurst tx_burst_;
   RxDrops drops_;
+  rte_mbuf* carried_[kCarried];  // Frames of the main lcore that the port has not taken yet.
+  uint32_t carried_count_ = 0;
   shm::WorkerCounters counters_{};
   uint64_t publish_interval_cycles_ = 0;
   uint64_t last_publish_tsc_ = 0;
