@@ -98,18 +98,16 @@ Result<IpAddress> Port::NextHop(const IpAddress& remote) const {
 }
 
 bool Port::SendFromMain(rte_mbuf* frame) const {
-  if (!has_main_queue()) {
-    if (main_frames_ != nullptr && rte_ring_enqueue(main_frames_, frame) == 0) {
-      wake_carrier_();
-      return true;
-    }
-    rte_pktmbuf_free(frame);
-    return false;
+  bool taken;
+  if (has_main_queue()) {
+    const auto queue = static_cast<uint16_t>(tx_queue_count_ - 1);
+    taken = rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1;
+  } else {
+    taken = main_frames_ != nullptr && rte_ring_enqueue(main_frames_, frame) == 0;
+    if (taken) wake_carrier_();
   }
-  const auto queue = static_cast<uint16_t>(tx_queue_count_ - 1);
-  if (rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1) return true;
-  rte_pktmbuf_free(frame);
-  return false;
+  if (!taken) rte_pktmbuf_free(frame);
+  return taken;
 }
 
 void Port::CarryMainFrames(rte_ring* frames, std::function<void()> wake) {

@@ -35,9 +35,8 @@ class Pacer {
   void Start(uint64_t start_tsc) { due_ = PaceTimeAt(start_tsc); }
 
   bool Due(PaceTime now) const { return !IsEarlier(now, due_); }
-  // A flow may be `max_lag` behind and still catch up; deadlines older than this are given up
-  // and counted as unsent.
-  bool TooLate(PaceTime now, PaceTime max_lag) const { return Due(now) && now - due_ > max_lag; }
+  // It has been due for longer than `slack`.
+  bool TooLate(PaceTime now, PaceTime slack) const { return Due(now) && now - due_ > slack; }
   void Advance(PaceTime span) { due_ += span; }
   PaceTime due() const { return due_; }
   void SetDue(PaceTime due) { due_ = due; }

@@ -22,7 +22,8 @@ struct TxQueue {
   uint16_t port = 0;  // ethdev id
   uint16_t queue = 0;
   rte_mempool* pool = nullptr;
-  PaceTime max_lag = UINT64_MAX;  // How far behind a flow may be and still catch up.
+  // How far behind a flow may be and still catch up; older deadlines are given up, as unsent.
+  PaceTime max_lag = UINT64_MAX;
 };
 
 // A packet that was due, and the state of its flow before it, to go back to if it is refused.

@@ -37,6 +37,15 @@ constexpr uint32_t kMainFrames = 512;
 constexpr uint32_t kSpinRounds = 1024;
 constexpr int kSleepMs = 10;
 
+rte_ring* MakeRing(const std::string& name, uint32_t frames, int socket) {
+  return rte_ring_create(name.c_str(), frames, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+void FreeFrames(rte_ring* ring) {
+  void* frame;
+  while (rte_ring_dequeue(ring, &frame) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+}
+
 }  // namespace
 
 Worker::Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
@@ -49,11 +58,7 @@ Worker::Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentW
       wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Worker::~Worker() {
-  if (punt_ring_ == nullptr) return;
-  void* frame;
-  while (rte_ring_dequeue(punt_ring_, &frame) == 0) {
-    rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
-  }
+  if (punt_ring_ != nullptr) FreeFrames(punt_ring_);
   rte_ring_free(punt_ring_);
   rte_ring_free(main_frames_);
 }
@@ -65,24 +70,18 @@ Result<std::unique_ptr<Worker>> Worker::Create(const WorkerSettings& settings, c
   if (!pool.ok()) return pool.error();
 
   std::unique_ptr<Worker> worker(new Worker(settings, clock, segment, main_lcore));
-  worker->punt_ring_ = rte_ring_create(("weir-punt-" + suffix).c_str(), kPuntRing, settings.socket,
-                                       RING_F_SP_ENQ | RING_F_SC_DEQ);
-  if (worker->punt_ring_ == nullptr || !worker->wakeup_) {
+  worker->punt_ring_ = MakeRing("weir-punt-" + suffix, kPuntRing, settings.socket);
+  if (settings.carries_main_frames) {
+    worker->main_frames_ = MakeRing("weir-main-" + suffix, kMainFrames, settings.socket);
+  }
+  if (worker->punt_ring_ == nullptr || !worker->wakeup_ ||
+      (settings.carries_main_frames && worker->main_frames_ == nullptr)) {
     return Error{v1::RESOURCE_EXHAUSTED, "--memory",
                  "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
   }
-  if (settings.carries_main_frames) {
-    worker->main_frames_ = rte_ring_create(("weir-main-" + suffix).c_str(), kMainFrames,
-                                           settings.socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
-    if (worker->main_frames_ == nullptr) {
-      return Error{v1::RESOURCE_EXHAUSTED, "--memory",
-                   "cannot create worker " + suffix + ": " + rte_strerror(rte_errno)};
-    }
-  }
   worker->tx_pool_ = std::move(pool.value());
-  worker->max_lag_cycles_ = clock.CyclesOf(kMaxLagNs);
   worker->tx_burst_ = TxBurst({settings.ethdev, settings.tx_queue, worker->tx_pool_.get(),
-                               PaceTimeAt(worker->max_lag_cycles_)});
+                               PaceTimeAt(clock.CyclesOf(kMaxLagNs))});
   worker->counters_.lcore = settings.lcore;
   worker->counters_.port = settings.port_index;
   worker->publish_interval_cycles_ = clock.CyclesOf(kPublishNs);
@@ -180,11 +179,9 @@ void Worker::SendForMain() {
 // Before the main lcore's pool is freed.
 void Worker::FreeMainFrames() {
   if (main_frames_ == nullptr) return;
-  do {
-    rte_pktmbuf_free_bulk(carried_, carried_count_);
-    carried_count_ =
-        rte_ring_dequeue_burst(main_frames_, reinterpret_cast<void**>(carried_), kCarried, nullptr);
-  } while (carried_count_ != 0);
+  rte_pktmbuf_free_bulk(carried_, carried_count_);
+  carried_count_ = 0;
+  FreeFrames(main_frames_);
 }
 
 void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
@@ -216,8 +213,9 @@ void Worker::Housekeeping(uint64_t now_tsc) {
 void Worker::SetSlack(uint64_t elapsed_cycles) {
   const uint64_t rounds = std::max<uint64_t>(counters_.loops - loops_published_, 1);
   loops_published_ = counters_.loops;
-  tx_burst_.set_slack(PaceTimeAt(
-      std::clamp(kSlackRounds * elapsed_cycles / rounds, least_slack_cycles_, max_lag_cycles_)));
+  const uint64_t most = tx_burst_.queue().max_lag >> kPaceFractionBits;
+  tx_burst_.set_slack(
+      PaceTimeAt(std::clamp(kSlackRounds * elapsed_cycles / rounds, least_slack_cycles_, most)));
 }
 
 // All flows up to kPublishFlows, of more as many as the time since the last time is worth of a

@@ -102,7 +102,6 @@ class Worker {
   uint64_t last_publish_tsc_ = 0;
   uint64_t loops_published_ = 0;  // counters_.loops then.
   uint64_t least_slack_cycles_ = 0;
-  uint64_t max_lag_cycles_ = 0;
   uint64_t starved_threshold_cycles_ = 0;
   uint64_t publish_round_cycles_ = 0;
   size_t publish_cursor_ = 0;
