@@ -9,15 +9,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <numeric>
 #include <random>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/engine_fixture.h"
 #include "dataplane/clock/clock.h"
-#include "dataplane/tx/tx_flow.h"
+#include "dataplane/flow/flow_slots.h"
 #include "dataplane/tx/tx_pool.h"
 
 namespace weir::bench {
@@ -50,17 +49,18 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds, uint32_t flo
 
   dataplane::Clock clock;
   clock.Calibrate();
-  std::vector<std::unique_ptr<dataplane::TxFlow>> flows;
+  // The order of turns is that of the slots, as it is a worker's; what is in a slot is random.
+  std::vector<uint32_t> tuples(flow_count);
+  std::iota(tuples.begin(), tuples.end(), 1);
+  std::shuffle(tuples.begin(), tuples.end(), std::mt19937(1));
+  dataplane::FlowSlots slots(flow_count);
   std::vector<dataplane::TxFlow*> in_turn;
-  for (uint32_t slot = 1; slot <= flow_count; ++slot) {
-    const dataplane::FlowSpec spec = SenderSpec(payload, slot);
-    std::vector<dataplane::PacketTemplate> size;
-    size.emplace_back(spec, payload, kSenderMac, kReceiverMac, 0);
-    flows.push_back(std::make_unique<dataplane::TxFlow>(spec, std::move(size), clock.tsc_hz()));
-    flows.back()->gate.allow_until_tsc = UINT64_MAX;
-    in_turn.push_back(flows.back().get());
+  for (uint32_t slot = 0; slot < flow_count; ++slot) {
+    const dataplane::FlowSpec spec = SenderSpec(payload, tuples[slot]);
+    const dataplane::PacketTemplate size(spec, payload, kSenderMac, kReceiverMac, 0);
+    in_turn.push_back(&slots.OpenTx(slot, spec, {size}, clock.tsc_hz()));
+    in_turn.back()->gate.allow_until_tsc = UINT64_MAX;
   }
-  std::shuffle(in_turn.begin(), in_turn.end(), std::mt19937(1));
 
   dataplane::TxBurst burst({0, 0, pool->get()});
   burst.ShareAmong(flow_count);

@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "bench/engine_fixture.h"
+#include "dataplane/flow/flow_slots.h"
 #include "dataplane/rx/rx_burst.h"
-#include "dataplane/worker/worker_config.h"
 
 namespace {
 
@@ -35,12 +35,12 @@ extern "C" [[gnu::noinline]] void FillPackets(const weir::dataplane::PacketTempl
 }
 
 // One flow in order with its delay histogram.
-extern "C" [[gnu::noinline]] void TrackPackets(const weir::dataplane::RxTable& table,
+extern "C" [[gnu::noinline]] void TrackPackets(const weir::dataplane::FlowSlots& slots,
                                                FrameArray& frames,
                                                weir::dataplane::RxDrops& drops) {
   rte_mbuf* punted[weir::dataplane::kRxBurst];
   for (size_t at = 0; at < kFrames; at += weir::dataplane::kRxBurst) {
-    weir::dataplane::MeasureBurst(frames.mbufs() + at, weir::dataplane::kRxBurst, 0, table, kNowNs,
+    weir::dataplane::MeasureBurst(frames.mbufs() + at, weir::dataplane::kRxBurst, 0, slots, kNowNs,
                                   &drops, punted);
   }
 }
@@ -49,14 +49,13 @@ int main() {
   FrameArray frames(kFrames);
   const weir::dataplane::PacketTemplate size(SenderSpec(18), 18, kSenderMac, kReceiverMac, 0);
   auto histogram = std::make_unique<weir::shm::LogHistogram>();
-  weir::dataplane::RxFlow flow(ReceiverSpec(), 0, histogram.get());
-  weir::dataplane::RxTable table(2);
-  table.Set(1, &flow);
+  weir::dataplane::FlowSlots slots(2);
+  weir::dataplane::RxFlow& flow = slots.OpenRx(1, ReceiverSpec(), 0, histogram.get());
   weir::dataplane::RxDrops drops;
   for (size_t i = 0; i < kFrames; ++i) size.Prepare(frames.mbuf(i));  // Every buffer is warm.
   for (uint32_t round = 0; round < kRounds; ++round) {
     FillPackets(size, frames, round * kFrames);
-    TrackPackets(table, frames, drops);
+    TrackPackets(slots, frames, drops);
   }
   auto cell = std::make_unique<weir::shm::RxCell>();
   flow.PublishTo(*cell);

@@ -139,7 +139,7 @@ int Run(const Arguments& arguments) {
   spec.rate_max = false;
   spec.rate_bps = arguments.packets_per_second * size.ip_bytes() * 8;
   spec.duration_ns = arguments.seconds * 1'000'000'000;
-  dataplane::TxFlow flow(spec, {size}, clock.tsc_hz());
+  dataplane::TxFlow& flow = (*worker)->flows.OpenTx(spec.slot, spec, {size}, clock.tsc_hz());
   flow.gate.allow_until_tsc = UINT64_MAX;
   dataplane::WorkerConfig config;
   config.tx = {&flow};

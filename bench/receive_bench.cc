@@ -15,9 +15,9 @@
 #include "bench/engine_fixture.h"
 #include "bench/measure_cycles.h"
 #include "dataplane/counters/segment.h"
+#include "dataplane/flow/flow_slots.h"
 #include "dataplane/rx/rx_burst.h"
 #include "dataplane/rx/rx_publish.h"
-#include "dataplane/worker/worker_config.h"
 
 namespace weir::bench {
 namespace {
@@ -52,7 +52,7 @@ BENCHMARK(Read72Bytes)->UseManualTime();
 class Sink {
  public:
   Sink(uint32_t flows, bool histograms)
-      : table_(flows + 1),
+      : slots_(flows + 1),
         segment_(std::move(dataplane::Segment::Create(flows + 1, 1, 1, flows, {}).value())),
         next_(flows, 0) {
     for (uint32_t slot = 1; slot <= flows; ++slot) {
@@ -62,9 +62,8 @@ class Sink {
         for (auto& count : histogram->counts) count.store(0, std::memory_order_relaxed);
       }
       segment_.writer().rx(0, slot).cell.Store({});
-      flows_.push_back(std::make_unique<dataplane::RxFlow>(ReceiverSpec(slot), 0, histogram));
-      in_turn_.push_back(flows_.back().get());
-      table_.Set(slot, in_turn_.back());
+      slots_.OpenRx(slot, ReceiverSpec(slot), 0, histogram);
+      in_turn_.push_back(slot);
       sizes_.emplace_back(SenderSpec(18, slot), 18, kSenderMac, kReceiverMac, 0);
     }
   }
@@ -80,7 +79,7 @@ class Sink {
     dataplane::RxDrops drops;
     rte_mbuf* punted[kRxBurst];
     for (size_t at = 0; at < frames.count(); at += kRxBurst) {
-      dataplane::MeasureBurst(frames.mbufs() + at, kRxBurst, 0, table_, kNowNs, &drops, punted);
+      dataplane::MeasureBurst(frames.mbufs() + at, kRxBurst, 0, slots_, kNowNs, &drops, punted);
     }
     if (drops.unknown + drops.malformed != 0) std::abort();
   }
@@ -93,21 +92,21 @@ class Sink {
 
  private:
   void Publish(size_t count, uint32_t turn) {
-    const std::span<dataplane::RxFlow* const> all(in_turn_);
+    const std::span<const uint32_t> all(in_turn_);
     if (published_ >= all.size()) {
       published_ = 0;
       turn_ = (turn_ + 1) % dataplane::kHistogramTurns;
     }
     const size_t end = std::min(published_ + count, all.size());
-    dataplane::PublishFlows(all.subspan(published_, end - published_), segment_.writer(), 0, turn);
+    dataplane::PublishFlows(all.subspan(published_, end - published_), slots_, segment_.writer(), 0,
+                            turn);
     published_ = end;
   }
 
-  dataplane::RxTable table_;
+  dataplane::FlowSlots slots_;
   dataplane::Segment segment_;
   std::vector<uint32_t> next_;
-  std::vector<std::unique_ptr<dataplane::RxFlow>> flows_;
-  std::vector<dataplane::RxFlow*> in_turn_;
+  std::vector<uint32_t> in_turn_;  // Slots.
   size_t published_ = 0;
   uint32_t turn_ = 0;
   std::vector<dataplane::PacketTemplate> sizes_;

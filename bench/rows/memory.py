@@ -1,4 +1,4 @@
-"""What a flow slot takes, as the programs' own types say."""
+"""What a flow slot takes, as the kernel counts it."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ BAR = Bar("<=", 512)
 
 
 def measure(settings: Settings) -> Outcome:
-    settings.progress("adds up")
+    settings.progress("fills 65,536 slots twice")
     ended = subprocess.run([program(PROGRAM)], capture_output=True, text=True, timeout=60)
     if ended.returncode != 0:
         raise BenchError(f"bench-memory failed: {ended.stderr.strip()[-300:]}")
@@ -23,7 +23,7 @@ def measure(settings: Settings) -> Outcome:
 
 MEMORY = (
     Row(
-        "memory", "a flow slot of tx, rx and shared memory; histogram and duplicate window apart", unit="bytes/slot",
+        "memory", "a flow slot: the block it sends or receives in, and shared; histogram and window apart", unit="bytes/slot",
         peer="", measure=measure, bars=str(BAR), rounds=1, quick_rounds=1, programs=(PROGRAM,),
     ),
 )  # fmt: skip

@@ -22,7 +22,8 @@ struct Flow {
   Port* port = nullptr;
   v1::FlowState state = v1::PROGRAMMED;
   v1::EndReason reason = v1::END_NONE;
-  bool ending = false;  // Waits for the workers' final counters.
+  bool ending = false;  // Waits for the workers' final counters, and to be left by them.
+  bool left = false;    // Is in no worker's next configuration.
   uint64_t programmed_ns = 0;
   uint64_t proven_ns = 0;
   uint64_t armed_ns = 0;
@@ -30,7 +31,7 @@ struct Flow {
   bool pinned = false;  // Its neighbour is.
 
   // TX.
-  std::unique_ptr<TxFlow> tx;  // From arming on.
+  TxFlow* tx = nullptr;  // In its worker's slots, from arming until it is released.
   uint32_t worker = 0;
   bool proof_accepted = false;
   PeerLease lease;
@@ -41,8 +42,8 @@ struct Flow {
   uint64_t next_end_ns = 0;
 
   // RX.
-  std::vector<std::unique_ptr<RxFlow>> rx;  // One for each worker of the port.
-  SteeringRule steering;                    // Empty: the device chooses the queue.
+  std::vector<RxFlow*> rx;  // In the slots of each worker of the port, until it is released.
+  SteeringRule steering;    // Empty: the device chooses the queue.
   int32_t histogram = -1;
   uint32_t hellos = 0;
   uint64_t next_hello_ns = 0;

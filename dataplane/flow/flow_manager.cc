@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <string>
 
 #include "dataplane/slowpath/destination.h"
@@ -36,10 +35,10 @@ FlowManager::FlowManager(Environment environment)
       dirty_workers_(env_.workers.size(), false) {
   const auto histograms = static_cast<int32_t>(env_.segment.header().histograms);
   for (int32_t i = histograms - 1; i >= 0; --i) free_histograms_.push_back(i);
-  // Flow::rx is in the order of its port's workers.
-  std::map<uint32_t, size_t> receivers;  // So far, by port.
+  workers_of_port_.resize(env_.ports.size());
   for (const auto& worker : env_.workers) {
-    receiver_of_worker_.push_back(receivers[worker->settings().port_index]++);
+    workers_.push_back(worker.get());
+    workers_of_port_[worker->settings().port_index].push_back(worker.get());
   }
 
   auto end_those_behind = [this](const Port& port, const IpAddress& ip, v1::EndReason reason) {
@@ -142,18 +141,38 @@ Status FlowManager::AttachReceivers(Flow& flow) {
     flow.histogram = free_histograms_.back();
     free_histograms_.pop_back();
   }
-  for (const auto& worker : env_.workers) {
-    if (worker->settings().port_index != flow.port->index()) continue;
+  for (Worker* worker : WorkersOf(flow)) {
     shm::LogHistogram* histogram = nullptr;
     if (flow.histogram >= 0) {
       histogram =
           &env_.segment.histogram(worker->settings().index, static_cast<uint32_t>(flow.histogram));
       for (auto& count : histogram->counts) count.store(0, std::memory_order_relaxed);
     }
-    flow.rx.push_back(std::make_unique<RxFlow>(flow.spec, flow.port->spec().vlan, histogram));
-    worker->rx_table.Set(flow.spec.slot, flow.rx.back().get());
+    flow.rx.push_back(
+        &worker->flows.OpenRx(flow.spec.slot, flow.spec, flow.port->spec().vlan, histogram));
   }
   return Ok{};
+}
+
+std::span<Worker* const> FlowManager::WorkersOf(const Flow& flow) const {
+  if (!flow.spec.is_tx()) return workers_of_port_[flow.port->index()];
+  return {&workers_[flow.worker], flow.tx == nullptr ? size_t{0} : size_t{1}};
+}
+
+// Every worker that has the flow has published its last counters.
+bool FlowManager::IsFinal(const Flow& flow) const {
+  const auto workers = WorkersOf(flow);
+  return std::all_of(workers.begin(), workers.end(), [&flow](const Worker* worker) {
+    return worker->flows.IsFinal(flow.spec.slot);
+  });
+}
+
+// None of them has it in its configuration any more.
+bool FlowManager::HasLeft(const Flow& flow) const {
+  const auto workers = WorkersOf(flow);
+  return flow.left && std::all_of(workers.begin(), workers.end(), [this](const Worker* worker) {
+           return !dirty_workers_[worker->settings().index] && worker->configs.adopted();
+         });
 }
 
 uint32_t FlowManager::LeastLoadedWorker(const Port& port) const {
@@ -199,7 +218,8 @@ Result<const Flow*> FlowManager::Arm(uint32_t slot, uint32_t generation) {
                            flow.port->spec().vlan);
   }
   flow.worker = LeastLoadedWorker(*flow.port);
-  flow.tx = std::make_unique<TxFlow>(flow.spec, std::move(templates), env_.clock.tsc_hz());
+  flow.tx = &workers_[flow.worker]->flows.OpenTx(slot, flow.spec, std::move(templates),
+                                                 env_.clock.tsc_hz());
   flow.armed_ns = SteadyNs();
   flow.lease.Arm(flow.armed_ns);
   TickTx(flow, flow.armed_ns);  // Sends the first beacon: its feedback opens the gate.
@@ -226,7 +246,7 @@ Status FlowManager::Release(uint32_t slot, uint32_t generation) {
                  SlotName(slot, generation) + " has not finished; stop it first"};
   }
   if (flow.histogram >= 0) free_histograms_.push_back(flow.histogram);
-  retired_.push_back({std::move(flow.tx), std::move(flow.rx)});
+  for (Worker* worker : WorkersOf(flow)) worker->flows.Free(slot);
   flows_.erase(slot);
   env_.segment.status(slot).cell.Store(shm::FlowStatus{});
   return Ok{};
@@ -246,23 +266,21 @@ void FlowManager::End(Flow& flow, v1::EndReason reason) {
   if (flow.tx != nullptr) {
     flow.tx->gate.stop.store(true, std::memory_order_relaxed);
   }
-  for (const auto& worker : env_.workers) {
-    if (!flow.spec.is_tx() && worker->settings().port_index == flow.port->index()) {
-      worker->rx_table.Set(flow.spec.slot, nullptr);
-    }
+  if (!flow.spec.is_tx()) {
+    for (Worker* worker : WorkersOf(flow)) worker->flows.Close(flow.spec.slot);
   }
-  for (const auto& receiver : flow.rx) receiver->stop.store(true, std::memory_order_release);
 }
 
-// Finished once every worker that had the flow has published its last counters.
+// Finished once every worker that had the flow has published its last counters and gone on without
+// it: what then is in the slot is nobody's but the main lcore's.
 void FlowManager::TryFinish(Flow& flow, uint64_t now_ns) {
-  const bool tx_final =
-      flow.tx == nullptr || flow.tx->final_published.load(std::memory_order_acquire);
-  const bool rx_final = std::all_of(flow.rx.begin(), flow.rx.end(), [](const auto& receiver) {
-    return receiver->final_published.load(std::memory_order_acquire);
-  });
-  if (!tx_final || !rx_final) return;
+  if (!IsFinal(flow)) return;
   if (flow.spec.bench && flow.tx != nullptr && !EndAnnounced(flow, now_ns)) return;
+  if (!flow.left) {
+    flow.left = true;
+    MarkDirty(flow);
+  }
+  if (!HasLeft(flow)) return;
   if (flow.reason == v1::END_NONE || flow.reason == v1::END_STOPPED) {
     if (flow.tx != nullptr) flow.reason = flow.tx->reason();
   }
@@ -275,7 +293,6 @@ void FlowManager::TryFinish(Flow& flow, uint64_t now_ns) {
   }
   tuples_.erase(TupleOf(flow.spec));
   --live_flows_;
-  MarkDirty(flow);
   SetState(flow, v1::FINISHED);
 }
 
@@ -378,7 +395,7 @@ void FlowManager::Tick(uint64_t now_ns) {
     }
   }
   PublishConfigs();
-  if (!retired_.empty() || AnyDirty()) next_tick_ns_ = now_ns;
+  if (AnyDirty()) next_tick_ns_ = now_ns;
 }
 
 // What is set up or ends waits for others, and is looked at as often as may be; what runs has its
@@ -430,7 +447,7 @@ void FlowManager::TickTx(Flow& flow, uint64_t now_ns) {
     return;
   }
 
-  if (flow.tx->final_published.load(std::memory_order_acquire)) {  // It ended by itself.
+  if (IsFinal(flow)) {  // It ended by itself.
     flow.ending = true;
     TryFinish(flow, now_ns);
     return;
@@ -465,10 +482,9 @@ void FlowManager::TickRx(Flow& flow, uint64_t now_ns) {
     flow.next_feedback_ns = now_ns + wire::kFeedbackIntervalNs;
     uint64_t received = 0;
     uint64_t highest = 0;
-    for (const auto& worker : env_.workers) {
+    for (const Worker* worker : WorkersOf(flow)) {
       shm::RxCounters counters;
-      if (worker->settings().port_index == flow.port->index() &&
-          env_.segment.rx(worker->settings().index, flow.spec.slot).cell.Load(&counters) &&
+      if (env_.segment.rx(worker->settings().index, flow.spec.slot).cell.Load(&counters) &&
           counters.generation == flow.spec.generation) {
         received += counters.packets;
         highest = std::max(highest, counters.highest_sequence);
@@ -487,14 +503,8 @@ void FlowManager::TickRx(Flow& flow, uint64_t now_ns) {
   if (signals_.SendHello(flow)) ++flow.hellos;
 }
 
-// A TX flow concerns the worker that owns it, an RX flow all workers of its port.
 void FlowManager::MarkDirty(const Flow& flow) {
-  for (const auto& worker : env_.workers) {
-    const bool owns = flow.spec.is_tx()
-                          ? flow.tx != nullptr && worker->settings().index == flow.worker
-                          : worker->settings().port_index == flow.port->index();
-    if (owns) dirty_workers_[worker->settings().index] = true;
-  }
+  for (const Worker* worker : WorkersOf(flow)) dirty_workers_[worker->settings().index] = true;
 }
 
 bool FlowManager::AnyDirty() const {
@@ -502,26 +512,20 @@ bool FlowManager::AnyDirty() const {
 }
 
 void FlowManager::PublishConfigs() {
-  for (size_t i = 0; i < env_.workers.size(); ++i) {
-    if (!dirty_workers_[i]) continue;
-    Worker& worker = *env_.workers[i];
-    if (!worker.configs.adopted()) continue;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = *workers_[i];
+    if (!dirty_workers_[i] || !worker.configs.adopted()) continue;
     WorkerConfig config;
     for (auto& [slot, flow] : flows_) {
-      if (flow.finished()) continue;
-      if (flow.tx != nullptr && flow.worker == i) config.tx.push_back(flow.tx.get());
-      if (flow.rx.empty() || flow.port->index() != worker.settings().port_index) continue;
-      config.rx.push_back(flow.rx[receiver_of_worker_[i]].get());
+      if (flow.left) continue;
+      if (flow.tx != nullptr && flow.worker == i) config.tx.push_back(flow.tx);
+      if (flow.spec.is_tx() || flow.port->index() != worker.settings().port_index) continue;
+      config.rx.push_back(slot);
     }
     worker.configs.Publish(config);
     worker.Wake();
     dirty_workers_[i] = false;
   }
-  // What was released is in no configuration published since; once all are adopted it is free.
-  if (retired_.empty() || AnyDirty()) return;
-  const bool adopted = std::all_of(env_.workers.begin(), env_.workers.end(),
-                                   [](const auto& worker) { return worker->configs.adopted(); });
-  if (adopted) retired_.clear();
 }
 
 void FlowManager::PublishStatus(const Flow& flow) {

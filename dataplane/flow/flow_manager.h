@@ -62,7 +62,7 @@ class FlowManager {
   void Tick(uint64_t now_ns);
   // When Tick is to be called again unless a command, a frame or a worker comes first.
   uint64_t next_tick_ns() const { return next_tick_ns_; }
-  bool busy() const { return live_flows_ != 0 || !retired_.empty() || AnyDirty(); }
+  bool busy() const { return live_flows_ != 0 || AnyDirty(); }
 
   const Signals::Counters& signal_counters() const { return signals_.counters(); }
 
@@ -73,14 +73,13 @@ class FlowManager {
   using FiveTuple = std::tuple<uint16_t, uint16_t, IpAddress, uint16_t>;
   static FiveTuple TupleOf(const FlowSpec& spec);
 
-  struct Retired {
-    std::unique_ptr<TxFlow> tx;
-    std::vector<std::unique_ptr<RxFlow>> rx;
-  };
-
   Result<Flow*> Find(uint32_t slot, uint32_t generation);
   Port* FindPort(const std::string& name) const;
   Status AttachReceivers(Flow& flow);
+  // Those that have the flow: a sender's own, all of a receiver's port.
+  std::span<Worker* const> WorkersOf(const Flow& flow) const;
+  bool IsFinal(const Flow& flow) const;
+  bool HasLeft(const Flow& flow) const;
   uint32_t LeastLoadedWorker(const Port& port) const;
   void SetState(Flow& flow, v1::FlowState state);
   void End(Flow& flow, v1::EndReason reason);
@@ -104,9 +103,9 @@ class FlowManager {
   std::set<FiveTuple> tuples_;
   uint32_t live_flows_ = 0;  // Not finished.
   std::vector<int32_t> free_histograms_;
-  std::vector<bool> dirty_workers_;
-  std::vector<size_t> receiver_of_worker_;  // By worker: where its receiver is in a Flow's rx.
-  std::vector<Retired> retired_;
+  std::vector<bool> dirty_workers_;  // Their configuration is out of date.
+  std::vector<Worker*> workers_;     // By number.
+  std::vector<std::vector<Worker*>> workers_of_port_;
   uint64_t control_lease_ns_ = 0;
   uint64_t next_tick_ns_ = 0;
 };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/flow/flow_slots.h"
 #include "dataplane/rx/classifier.h"
-#include "dataplane/worker/worker_config.h"
 
 namespace weir::dataplane {
 namespace {
@@ -34,17 +34,38 @@ struct Guess {
   rte_mbuf* mbuf;
 };
 
-RxFlow* GuessFlow(const rte_mbuf* mbuf, const uint8_t* ip, uint32_t ip_offset,
-                  const RxTable& table) {
-  if (mbuf->data_len < ip_offset + PlainHeader::Cookie(false) + wire::kMinUdpPayload) {
-    return nullptr;
+// Looks up flows by cookie, the same one only once if its packets come one behind the other.
+class Guesser {
+ public:
+  Guesser(const FlowSlots& flows, uint32_t ip_offset) : flows_(flows), ip_offset_(ip_offset) {}
+
+  Guess operator()(rte_mbuf* mbuf) {
+    const uint8_t* const ip = rte_pktmbuf_mtod(mbuf, const uint8_t*) + ip_offset_;
+    return {FlowOf(mbuf, ip), ip, mbuf};
   }
-  const bool v6 = Load16(ip - 2) == kIp6Type;
-  if (v6 && mbuf->data_len < ip_offset + PlainHeader::Cookie(true) + wire::kMinUdpPayload) {
-    return nullptr;
+
+ private:
+  RxFlow* FlowOf(const rte_mbuf* mbuf, const uint8_t* ip) {
+    if (mbuf->data_len < ip_offset_ + PlainHeader::Cookie(false) + wire::kMinUdpPayload) {
+      return nullptr;
+    }
+    const bool v6 = Load16(ip - 2) == kIp6Type;
+    if (v6 && mbuf->data_len < ip_offset_ + PlainHeader::Cookie(true) + wire::kMinUdpPayload) {
+      return nullptr;
+    }
+    const uint64_t cookie = LoadBe64(ip + PlainHeader::Cookie(v6));
+    if (cookie != cookie_) {
+      cookie_ = cookie;
+      flow_ = flows_.FindRx(wire::CookieSlot(cookie));
+    }
+    return flow_;
   }
-  return table.Find(wire::CookieSlot(LoadBe64(ip + PlainHeader::Cookie(v6))));
-}
+
+  const FlowSlots& flows_;
+  const uint32_t ip_offset_;
+  uint64_t cookie_ = 0;  // A packet with this one takes the long way.
+  RxFlow* flow_ = nullptr;
+};
 
 // True: a packet of the flow with these headers, in a frame without padding (which was seen to be
 // long enough for a test packet), and with a checksum that nobody found bad.
@@ -106,8 +127,32 @@ static_assert(RTE_ETHER_HDR_LEN + PlainHeader::Cookie(false) + wire::kMinUdpPayl
                   RTE_ETHER_CRC_LEN ==
               RTE_ETHER_MIN_LEN);
 
+// Fetches the flows of the packets that come next, but no more lines at a time than a core has
+// under way (a dozen or two): what goes beyond is put off by some CPUs and dropped by others.
+class FlowsAhead {
+ public:
+  FlowsAhead(const Guess* begin, const Guess* end) : next_(begin), end_(end) {}
+
+  // `at` is the next to be read.
+  void Fetch(const Guess* at) {
+    const Guess* const until = end_ - at > kAhead ? at + kAhead : end_;
+    for (; next_ < until; ++next_) {
+      if (next_->flow == last_ || next_->flow == nullptr) continue;
+      last_ = next_->flow;
+      last_->Prefetch();
+    }
+  }
+
+ private:
+  static constexpr ptrdiff_t kAhead = 8;
+
+  const Guess* next_;
+  const Guess* const end_;
+  const RxFlow* last_ = nullptr;
+};
+
 // Whatever a frame may be: the long way. Returns the flow it is a packet of, if any.
-RxFlow* ReadAny(const rte_mbuf* mbuf, uint16_t vlan, const RxTable& table, RxDrops* drops,
+RxFlow* ReadAny(const rte_mbuf* mbuf, uint16_t vlan, const FlowSlots& flows, RxDrops* drops,
                 ReceivedPacket* packet, bool* punt) {
   const TestFrame frame = Classify(mbuf, vlan);
   if (frame.frame_class == FrameClass::kPunt) {
@@ -121,7 +166,7 @@ RxFlow* ReadAny(const rte_mbuf* mbuf, uint16_t vlan, const RxTable& table, RxDro
   RxFlow* flow = nullptr;
   if (frame.frame_class == FrameClass::kTest) {
     const uint64_t cookie = frame.packet->cookie;
-    flow = table.Find(wire::CookieSlot(cookie));
+    flow = flows.FindRx(wire::CookieSlot(cookie));
     if (flow != nullptr && !flow->header().Matches(frame.key, cookie, !frame.is_v4)) flow = nullptr;
   }
   if (flow == nullptr) {
@@ -134,22 +179,16 @@ RxFlow* ReadAny(const rte_mbuf* mbuf, uint16_t vlan, const RxTable& table, RxDro
 
 }  // namespace
 
-uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
+uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const FlowSlots& flows,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted) {
   const uint32_t ip_offset = RTE_ETHER_HDR_LEN + (vlan != 0 ? sizeof(rte_vlan_hdr) : 0);
   for (uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
 
-  // First pass: whose each frame would be. Fetches the flows that the second will write.
+  // First pass: whose each frame would be.
   Guess guesses[kRxBurst];
-  const RxFlow* last = nullptr;
+  Guesser guess(flows, ip_offset);
   for (uint16_t i = 0; i < count; ++i) {
-    rte_mbuf* const mbuf = mbufs[i];
-    const uint8_t* const ip = rte_pktmbuf_mtod(mbuf, const uint8_t*) + ip_offset;
-    RxFlow* const flow = GuessFlow(mbuf, ip, ip_offset, table);
-    guesses[i] = {flow, ip, mbuf};
-    if (flow == last || flow == nullptr) continue;
-    last = flow;
-    last->Prefetch();
+    guesses[i] = guess(mbufs[i]);
   }
 
   // Second pass: whose it is, and what it carried, by runs of one flow.
@@ -162,7 +201,9 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
     run.Start(flow);
   };
   const Guess* const end = guesses + count;
+  FlowsAhead ahead(guesses, end);
   for (const Guess* at = guesses; at != end;) {
+    ahead.Fetch(at);
     if (at->flow != nullptr) [[likely]] {
       const bool alone = at->flow != run.flow && (at + 1 == end || at[1].flow != at->flow);
       if (alone && (at->flow->header().is_v6() ? TakeOne<true>(*at, ip_offset, now_ns)
@@ -186,7 +227,7 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
     ++at;
     ReceivedPacket packet;
     bool punt = false;
-    RxFlow* const flow = ReadAny(mbuf, vlan, table, drops, &packet, &punt);
+    RxFlow* const flow = ReadAny(mbuf, vlan, flows, drops, &packet, &punt);
     if (punt) {
       punted[punts++] = mbuf;
       continue;
@@ -200,9 +241,9 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxT
   return punts;
 }
 
-uint16_t ReceiveBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
+uint16_t ReceiveBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const FlowSlots& flows,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted) {
-  const uint16_t punts = MeasureBurst(mbufs, count, vlan, table, now_ns, drops, punted);
+  const uint16_t punts = MeasureBurst(mbufs, count, vlan, flows, now_ns, drops, punted);
   rte_pktmbuf_free_bulk(mbufs, count - punts);
   return punts;
 }

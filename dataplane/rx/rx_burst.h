@@ -11,7 +11,7 @@
 
 namespace weir::dataplane {
 
-class RxTable;
+class FlowSlots;
 
 // Written by the worker.
 struct RxDrops {
@@ -22,11 +22,11 @@ struct RxDrops {
 // Measures the test packets of `mbufs[0..count)`, count at most kRxBurst. Moves the frames for
 // the main lcore to `punted` (room for kRxBurst) and the others to the front of `mbufs`, in
 // order. Returns how many were punted. Frees nothing.
-uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
+uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const FlowSlots& flows,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted);
 
 // The same, and frees what it did not punt; the caller then owns what is in `punted`.
-uint16_t ReceiveBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const RxTable& table,
+uint16_t ReceiveBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const FlowSlots& flows,
                       uint64_t now_ns, RxDrops* drops, rte_mbuf** punted);
 
 }  // namespace weir::dataplane

@@ -1,22 +1,6 @@
 #include "dataplane/rx/rx_flow.h"
 
-#include "dataplane/flow/chunk_pool.h"
-
 namespace weir::dataplane {
-
-#ifndef __SANITIZE_ADDRESS__  // Which then sees each flow's life.
-namespace {
-
-ChunkPool<sizeof(RxFlow)>& Memory() {
-  static auto* const pool = new ChunkPool<sizeof(RxFlow)>;
-  return *pool;
-}
-
-}  // namespace
-
-void* RxFlow::operator new(size_t) { return Memory().Allocate(); }
-void RxFlow::operator delete(void* memory) { Memory().Free(memory); }
-#endif
 
 void RxFlow::PublishTo(shm::RxCell& cell, bool with_histogram) {
   if (with_histogram) delays_.Flush();

@@ -5,9 +5,7 @@
 #include <rte_prefetch.h>
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/rx/delay.h"
@@ -28,17 +26,12 @@ struct ReceivedPacket {
 };
 
 // Each worker of a port has its own RxFlow for the same flow: whichever queue a packet comes
-// in on, it is counted, and a reader merges. Made by the main lcore, written by the worker.
+// in on, it is counted, and a reader merges. It lies in the worker's FlowSlots.
 // A packet touches three cache lines, side by side: what must match, what is counted, delays.
 class RxFlow {
  public:
   RxFlow(const FlowSpec& spec, uint16_t vlan, shm::LogHistogram* histogram)
       : header_(spec, vlan), generation_(spec.generation), delays_(histogram) {}
-
-#ifndef __SANITIZE_ADDRESS__
-  static void* operator new(size_t);
-  static void operator delete(void* memory);
-#endif
 
   void Prefetch() const {
     rte_prefetch0(this);
@@ -167,10 +160,6 @@ class RxFlow {
   bool dirty_ = true;
 
  public:
-  // Main: the flow is out of the table, publish a last time. Worker: done.
-  std::atomic<bool> stop{false};
-  std::atomic<bool> final_published{false};
-
   // Written by the main lcore: receiver's minus sender's clock as the last beacon showed.
   std::atomic<int64_t> clock_offset{0};
 

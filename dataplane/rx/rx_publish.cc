@@ -4,8 +4,8 @@
 
 namespace weir::dataplane {
 
-void PublishFlows(std::span<RxFlow* const> flows, shm::SegmentWriter segment, uint32_t worker,
-                  uint32_t turn) {
+void PublishFlows(std::span<const uint32_t> slots, FlowSlots& flows, shm::SegmentWriter segment,
+                  uint32_t worker, uint32_t turn) {
   const auto with_histogram = [turn](uint32_t slot) {
     return turn == kEachHistogram || slot % kHistogramTurns == turn;
   };
@@ -13,21 +13,24 @@ void PublishFlows(std::span<RxFlow* const> flows, shm::SegmentWriter segment, ui
   // leads to when it is there.
   constexpr size_t kAhead = 8;
   constexpr size_t kNear = 4;
-  for (size_t i = 0; i < flows.size() + kAhead; ++i) {
-    if (i < flows.size()) flows[i]->PrefetchToPublish();
-    if (i >= kNear && i - kNear < flows.size()) {
-      const RxFlow* const flow = flows[i - kNear];
-      if (with_histogram(flow->slot())) flow->PrefetchHistogram();
-      const auto* cell = reinterpret_cast<const uint8_t*>(&segment.rx(worker, flow->slot()));
+  bool last;
+  for (size_t i = 0; i < slots.size() + kAhead; ++i) {
+    if (i < slots.size()) flows.PrefetchToPublish(slots[i]);
+    if (i >= kNear && i - kNear < slots.size()) {
+      const uint32_t slot = slots[i - kNear];
+      const RxFlow* const flow = flows.FindToPublish(slot, &last);
+      if (flow != nullptr && with_histogram(slot)) flow->PrefetchHistogram();
+      const auto* cell = reinterpret_cast<const uint8_t*>(&segment.rx(worker, slot));
       for (size_t at = 0; at < sizeof(shm::RxCell); at += shm::kCacheLine) {
         rte_prefetch0_write(cell + at);
       }
     }
     if (i < kAhead) continue;
-    RxFlow* const flow = flows[i - kAhead];
-    const bool last = flow->stop.load(std::memory_order_acquire);
-    flow->PublishTo(segment.rx(worker, flow->slot()), last || with_histogram(flow->slot()));
-    if (last) flow->final_published.store(true, std::memory_order_release);
+    const uint32_t slot = slots[i - kAhead];
+    RxFlow* const flow = flows.FindToPublish(slot, &last);
+    if (flow == nullptr) continue;
+    flow->PublishTo(segment.rx(worker, slot), last || with_histogram(slot));
+    if (last) flows.SetFinal(slot);
   }
 }
 

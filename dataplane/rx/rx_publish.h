@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/rx/rx_flow.h"
+#include "dataplane/flow/flow_slots.h"
 #include "shm/segment.h"
 
 namespace weir::dataplane {
@@ -15,11 +15,11 @@ namespace weir::dataplane {
 inline constexpr uint32_t kHistogramTurns = 8;
 inline constexpr uint32_t kEachHistogram = UINT32_MAX;
 
-// By worker number `worker`, whose flows they are. `turn`: with the histograms of those flows
-// whose turn it is, 0 to kHistogramTurns - 1, or kEachHistogram. Flows that were told to stop are
-// final then, with their histogram.
-void PublishFlows(std::span<RxFlow* const> flows, shm::SegmentWriter segment, uint32_t worker,
-                  uint32_t turn);
+// Of worker number `worker`, who calls it, the flows in these slots. `turn`: with the
+// histograms of those flows whose turn it is, 0 to kHistogramTurns - 1, or kEachHistogram. Flows
+// that are closing are final then, with their histogram.
+void PublishFlows(std::span<const uint32_t> slots, FlowSlots& flows, shm::SegmentWriter segment,
+                  uint32_t worker, uint32_t turn);
 
 }  // namespace weir::dataplane
 

@@ -157,7 +157,7 @@ bool Signals::AcceptBeacon(Flow& flow, const SignalFrame& frame, uint64_t wall_n
   if (packet == nullptr || !FromPeer(flow, frame)) return false;
   flow.nonce = packet->nonce;
   const auto offset = static_cast<int64_t>(wall_ns - packet->send_time);
-  for (const auto& receiver : flow.rx) {
+  for (RxFlow* receiver : flow.rx) {
     receiver->clock_offset.store(offset, std::memory_order_relaxed);
   }
   return true;

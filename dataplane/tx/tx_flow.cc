@@ -4,8 +4,6 @@
 #include <numeric>
 #include <utility>
 
-#include "dataplane/flow/chunk_pool.h"
-
 namespace weir::dataplane {
 namespace {
 
@@ -31,20 +29,6 @@ std::vector<uint8_t> MixCycle(const std::vector<FrameSize>& sizes) {
   }
   return cycle;
 }
-
-#ifndef __SANITIZE_ADDRESS__  // Which then sees each flow's life.
-namespace {
-
-ChunkPool<sizeof(TxFlow)>& Memory() {
-  static auto* const pool = new ChunkPool<sizeof(TxFlow)>;
-  return *pool;
-}
-
-}  // namespace
-
-void* TxFlow::operator new(size_t) { return Memory().Allocate(); }
-void TxFlow::operator delete(void* memory) { Memory().Free(memory); }
-#endif
 
 TxFlow::TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz)
     : pacing_(static_cast<uint8_t>(spec.pacing)),

@@ -36,17 +36,12 @@ struct TxGate {
 };
 
 // Made by the main lcore; from the moment it is in a worker's configuration only that worker
-// calls Send and PublishTo. `gate` is the main lcore's side, `final_published` the worker's answer.
+// calls Send and PublishTo. `gate` is the main lcore's side.
 // A packet of an unpaced flow touches two cache lines, one of a paced flow three; IPv6 one more
 // than its two.
 class alignas(shm::kCacheLine) TxFlow {
  public:
   TxFlow(const FlowSpec& spec, std::vector<PacketTemplate> templates, uint64_t tsc_hz);
-
-#ifndef __SANITIZE_ADDRESS__
-  static void* operator new(size_t);
-  static void operator delete(void* memory);
-#endif
 
   // What MakeOne touches.
   void PrefetchOne() const {
@@ -96,10 +91,8 @@ class alignas(shm::kCacheLine) TxFlow {
   void PublishTo(shm::TxCell& cell, uint32_t worker);
 
   [[no_unique_address]] TxGate gate;
-  // Worker: set last, after the final publish. Main: read with acquire.
-  std::atomic<bool> final_published{false};
 
-  // Worker only, until final_published; then anyone.
+  // Worker only, until its slot is final; then anyone.
   bool finished() const { return reason_ != v1::END_NONE; }
   v1::EndReason reason() const { return static_cast<v1::EndReason>(reason_); }
   uint32_t slot() const { return slot_; }

@@ -50,7 +50,7 @@ void FreeFrames(rte_ring* ring) {
 
 Worker::Worker(const WorkerSettings& settings, const Clock& clock, shm::SegmentWriter segment,
                MainWakeup& main_lcore)
-    : rx_table(settings.slots),
+    : flows(settings.slots),
       settings_(settings),
       clock_source_(clock),
       segment_(segment),
@@ -143,8 +143,8 @@ uint32_t Worker::Receive() {
     const uint16_t count = rte_eth_rx_burst(settings_.ethdev, queue, mbufs, kRxBurst);
     if (count == 0) continue;
     rte_mbuf* punted[kRxBurst];
-    const uint16_t punts = ReceiveBurst(mbufs, count, settings_.vlan, rx_table,
-                                        clock_.ToNs(ReadTsc()), &drops_, punted);
+    const uint16_t punts =
+        ReceiveBurst(mbufs, count, settings_.vlan, flows, clock_.ToNs(ReadTsc()), &drops_, punted);
     if (punts != 0) [[unlikely]]
       Punt(punted, punts);
     if (count == kRxBurst) ++counters_.full_rx_bursts;
@@ -222,7 +222,7 @@ void Worker::SetSlack(uint64_t elapsed_cycles) {
 // round: a publish stays short.
 void Worker::PublishFlows(uint64_t elapsed_cycles) {
   const std::span<TxFlow* const> tx(config_->tx);
-  const std::span<RxFlow* const> rx(config_->rx);
+  const std::span<const uint32_t> rx(config_->rx);
   const size_t total = tx.size() + rx.size();
   const bool few = total <= kPublishFlows;
   size_t share = total;
@@ -239,15 +239,15 @@ void Worker::PublishFlows(uint64_t elapsed_cycles) {
   for (size_t i = begin; i < std::min(end, tx.size()); ++i) {
     TxFlow* flow = tx[i];
     flow->PublishTo(segment_.tx(flow->slot()), settings_.index);
-    if (flow->finished() && !flow->final_published.load(std::memory_order_relaxed)) {
-      flow->final_published.store(true, std::memory_order_release);
+    if (flow->finished() && !flows.IsFinal(flow->slot())) {
+      flows.SetFinal(flow->slot());
       main_lcore_.Wake();
     }
   }
   if (end > tx.size()) {
     const size_t first = std::max(begin, tx.size()) - tx.size();
-    dataplane::PublishFlows(rx.subspan(first, end - tx.size() - first), segment_, settings_.index,
-                            few ? kEachHistogram : publish_turn_);
+    dataplane::PublishFlows(rx.subspan(first, end - tx.size() - first), flows, segment_,
+                            settings_.index, few ? kEachHistogram : publish_turn_);
   }
   publish_cursor_ = end;
 }

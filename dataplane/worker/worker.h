@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/clock/clock.h"
+#include "dataplane/flow/flow_slots.h"
 #include "dataplane/result.h"
 #include "dataplane/rx/rx_burst.h"
 #include "dataplane/tx/tx_burst.h"
@@ -37,7 +38,7 @@ struct WorkerSettings {
 };
 
 // Thread contract: Create, Wake, Stop and the accessors are the main lcore's; Run is the
-// worker's own thread. What they share: `configs`, `rx_table`, the punt ring, the main lcore's
+// worker's own thread. What they share: `configs`, `flows`, the punt ring, the main lcore's
 // frames, an eventfd and MainWakeup.
 class Worker {
  public:
@@ -61,7 +62,7 @@ class Worker {
   const WorkerSettings& settings() const { return settings_; }
 
   ConfigExchange configs;
-  RxTable rx_table;
+  FlowSlots flows;
 
  private:
   static constexpr uint32_t kCarried = 8;

@@ -5,10 +5,8 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
-#include "dataplane/rx/rx_flow.h"
 #include "dataplane/tx/tx_flow.h"
 #include "shm/segment.h"
 
@@ -16,8 +14,8 @@ namespace weir::dataplane {
 
 // The flows a worker serves. Immutable while it is the published one.
 struct WorkerConfig {
-  std::vector<TxFlow*> tx;
-  std::vector<RxFlow*> rx;
+  std::vector<TxFlow*> tx;   // In the order of their slots, which is that of memory.
+  std::vector<uint32_t> rx;  // Slots.
   // Flows exist: poll without rest, else back off.
   bool active() const { return !tx.empty() || !rx.empty(); }
 };
@@ -56,22 +54,6 @@ class ConfigExchange {
 };
 
 static_assert(sizeof(ConfigExchange) % shm::kCacheLine == 0);
-
-// RX flows of one worker by slot. Main stores and clears; the worker reads. A flow is freed only
-// after it was cleared here, then stopped, and the worker published its final counters.
-class RxTable {
- public:
-  explicit RxTable(uint32_t slots) : slots_(slots), flows_(new std::atomic<RxFlow*>[slots]()) {}
-
-  void Set(uint32_t slot, RxFlow* flow) { flows_[slot].store(flow, std::memory_order_release); }
-  RxFlow* Find(uint32_t slot) const {
-    return slot < slots_ ? flows_[slot].load(std::memory_order_acquire) : nullptr;
-  }
-
- private:
-  const uint32_t slots_;
-  std::unique_ptr<std::atomic<RxFlow*>[]> flows_;
-};
 
 }  // namespace weir::dataplane
 

@@ -64,8 +64,7 @@ class MeasureBurstTest : public ::testing::TestWithParam<uint32_t> {
   MeasureBurstTest() {
     for (uint32_t i = 0; i < kFlows; ++i) {
       histograms_.push_back(std::make_unique<shm::LogHistogram>());
-      flows_.push_back(std::make_unique<RxFlow>(ReceiverOf(i), 0, histograms_.back().get()));
-      table_.Set(i + 1, flows_.back().get());
+      flows_.push_back(&slots_.OpenRx(i + 1, ReceiverOf(i), 0, histograms_.back().get()));
       const FlowSpec sender = SenderOf(i);
       sizes_.emplace_back(sender, 18 + i * 100, rte_ether_addr{}, rte_ether_addr{}, 0);
     }
@@ -79,9 +78,9 @@ class MeasureBurstTest : public ::testing::TestWithParam<uint32_t> {
     return &frame.mbuf;
   }
 
-  RxTable table_{8};
+  FlowSlots slots_{8};
   std::vector<std::unique_ptr<shm::LogHistogram>> histograms_;
-  std::vector<std::unique_ptr<RxFlow>> flows_;
+  std::vector<RxFlow*> flows_;
   std::vector<PacketTemplate> sizes_;
   std::deque<Frame> frames_;
 };
@@ -119,7 +118,7 @@ TEST_P(MeasureBurstTest, EqualsPacketsOneByOne) {
       }
     }
     rte_mbuf* punted[kRxBurst];
-    ASSERT_EQ(MeasureBurst(mbufs.data(), count, 0, table_, now, &drops, punted), 0);
+    ASSERT_EQ(MeasureBurst(mbufs.data(), count, 0, slots_, now, &drops, punted), 0);
     frames_.clear();
   }
   EXPECT_EQ(drops.unknown, 0u);
@@ -166,7 +165,7 @@ TEST_F(MeasureBurstTest, SortsABurst) {
   rte_mbuf* mbufs[] = {good, wrong_cookie, no_flow, arp, cut, second};
   rte_mbuf* punted[kRxBurst];
   RxDrops drops;
-  ASSERT_EQ(MeasureBurst(mbufs, 6, 0, table_, kReceived, &drops, punted), 1);
+  ASSERT_EQ(MeasureBurst(mbufs, 6, 0, slots_, kReceived, &drops, punted), 1);
   EXPECT_EQ(punted[0], arp);
   EXPECT_EQ(mbufs[0], good);  // The others are kept in order, for the caller to free.
   EXPECT_EQ(mbufs[1], wrong_cookie);
