@@ -28,10 +28,8 @@ constexpr auto kSentNs = static_cast<uint32_t>(kNowNs - 100'000);
 extern "C" [[gnu::noinline]] void FillPackets(const weir::dataplane::PacketTemplate& size,
                                               FrameArray& frames, uint32_t sequence) {
   const weir::dataplane::PacketTemplate::MbufFields fields = size.mbuf_fields();
-  for (size_t i = 0; i < kFrames; ++i) {
-    weir::dataplane::StampPacket(size.Prepare(frames.mbuf(i), fields),
-                                 sequence + static_cast<uint32_t>(i), kSentNs - sequence);
-  }
+  weir::dataplane::ConsecutiveStamps stamps(sequence, kSentNs - sequence);
+  for (size_t i = 0; i < kFrames; ++i) stamps.StampNext(size.Prepare(frames.mbuf(i), fields));
 }
 
 // One flow in order with its delay histogram.

@@ -55,7 +55,7 @@ class PacketTemplate {
   };
   MbufFields mbuf_fields() const { return mbuf_fields(header_bytes()); }
 
-  // Makes an mbuf of a TxPool a packet of this template, but for what StampPacket writes.
+  // Makes an mbuf of a TxPool a packet of this template, but for what a stamp writes.
   // Returns its payload. `fields` are the template's. A buffer that last carried this same template
   // still has its headers, and as a rule the fields too: with one flow on a queue a packet costs
   // the bytes that differ, and the mbuf's own line is only read.
@@ -85,7 +85,7 @@ class PacketTemplate {
 
   // Writes the headers and the cookie of this flow in front of and into the payload at
   // `payload`. May write some of the payload behind them: filler, the same that lies there, and
-  // what StampPacket writes.
+  // what a stamp writes.
   void WriteHeaders(uint8_t* payload) const {
     std::memcpy(payload - header_bytes(), bytes_, sizeof(bytes_));
     if (is_v6()) std::memcpy(payload - header_bytes() + sizeof(bytes_), tail_, sizeof(tail_));
@@ -152,6 +152,36 @@ inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time)
   packet->complement =
       wire::ChecksumComplement(static_cast<uint32_t>(raw), static_cast<uint32_t>(raw >> 32));
 }
+
+// StampPacket for consecutive packets of one send time, which differ by so little that it is
+// carried from one to the next.
+class ConsecutiveStamps {
+ public:
+  ConsecutiveStamps(uint32_t sequence, uint32_t send_time)
+      : sequence_and_time_(uint64_t{sequence} << 32 | send_time),
+        complement_(wire::ChecksumComplement(wire::ByteSwap(sequence), wire::ByteSwap(send_time))) {
+  }
+
+  void StampNext(uint8_t* payload) {
+    const uint64_t raw = wire::ByteSwap(sequence_and_time_);
+    std::memcpy(payload + offsetof(wire::TestPacket, sequence), &raw, sizeof(raw));
+    reinterpret_cast<wire::TestPacket*>(payload)->complement = complement_;
+    // One less, in one's complement: also where the sequence's lower half comes round, for its
+    // upper half is one more then.
+    complement_ = static_cast<uint16_t>(complement_ - kOne - (complement_ < kOne));
+    if (__builtin_add_overflow(sequence_and_time_, uint64_t{1} << 32, &sequence_and_time_))
+        [[unlikely]] {
+      *this = ConsecutiveStamps(0, static_cast<uint32_t>(sequence_and_time_));
+    }
+  }
+
+ private:
+  // As it lies in the packet. One's complement sums do not depend on the order of bytes.
+  static constexpr uint16_t kOne = wire::ByteSwap(uint16_t{1});
+
+  uint64_t sequence_and_time_;
+  uint16_t complement_;
+};
 
 }  // namespace weir::dataplane
 

@@ -183,11 +183,9 @@ uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine
   rte_mbuf* mbufs[kTxSaturatedBurst];
   uint32_t sent = 0;
   if (burst->Take(mbufs, count)) [[likely]] {
-    auto sequence = static_cast<uint32_t>(packets_);
+    ConsecutiveStamps stamps(static_cast<uint32_t>(packets_), static_cast<uint32_t>(stamp_ns));
     const PacketTemplate::MbufFields fields = template_.mbuf_fields();
-    for (uint32_t i = 0; i < count; ++i) {
-      StampPacket(template_.Prepare(mbufs[i], fields), sequence++, static_cast<uint32_t>(stamp_ns));
-    }
+    for (uint32_t i = 0; i < count; ++i) stamps.StampNext(template_.Prepare(mbufs[i], fields));
     sent = burst->Send(mbufs, count);
   } else {
     burst->AddRefused(count);
