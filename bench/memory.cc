@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -48,13 +49,15 @@ double MeasuredBytes() {
   dataplane::FlowSlots slots(kSlots);
   dataplane::ConfigExchange configs;
 
-  dataplane::WorkerConfig receivers;
-  for (uint32_t slot = 0; slot < kSlots; ++slot) {
-    segment->writer().status(slot).cell.Store({});
-    slots.OpenRx(slot, ReceiverSpec(slot), 0, nullptr).PublishTo(segment->writer().rx(0, slot));
-    receivers.rx.push_back(slot);
+  {
+    dataplane::WorkerConfig receivers;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      segment->writer().status(slot).cell.Store({});
+      slots.OpenRx(slot, ReceiverSpec(slot), 0, nullptr).PublishTo(segment->writer().rx(0, slot));
+      receivers.rx.push_back(slot);
+    }
+    Adopt(configs, receivers);
   }
-  Adopt(configs, receivers);
   for (uint32_t slot = 0; slot < kSlots; ++slot) {
     slots.Close(slot);
     slots.SetFinal(slot);
@@ -69,8 +72,7 @@ double MeasuredBytes() {
       senders.tx.back()->PublishTo(segment->writer().tx(slot), 0);
     }
     Adopt(configs, senders);
-    Adopt(configs, senders);
-    receivers = {};
+    Adopt(configs, senders);  // The worker has two.
   }
   malloc_trim(0);
   return static_cast<double>(ResidentKib() - before) * 1024 / kSlots;
@@ -89,9 +91,8 @@ int main() {
   // What the main lcore keeps of a session's flow: keys, addresses, leases. No packet touches it.
   constexpr size_t kSession = sizeof(weir::dataplane::Flow);
   std::printf(
-      "{\"bytes_per_slot\": %.1f, \"tx\": %zu, \"rx\": %zu, \"block_of_either\": %zu, \"shared\": "
-      "%zu, "
-      "\"session\": %zu}\n",
+      "{\"bytes_per_slot\": %.1f, \"tx\": %zu, \"rx\": %zu, \"block_of_either\": %zu, "
+      "\"shared\": %zu, \"session\": %zu}\n",
       measured, sizeof(weir::dataplane::TxFlow), sizeof(weir::dataplane::RxFlow),
       FlowSlots::kBlockBytes, sizeof(weir::shm::StatusCell) + sizeof(weir::shm::RxCell), kSession);
   return 0;

@@ -182,9 +182,9 @@ uint32_t FlowManager::LeastLoadedWorker(const Port& port) const {
   }
   uint32_t best = 0;
   uint32_t best_load = std::numeric_limits<uint32_t>::max();
-  for (const auto& worker : env_.workers) {
+  for (const Worker* worker : workers_of_port_[port.index()]) {
     const uint32_t index = worker->settings().index;
-    if (worker->settings().port_index == port.index() && load[index] < best_load) {
+    if (load[index] < best_load) {
       best = index;
       best_load = load[index];
     }

@@ -141,8 +141,6 @@ class RxFlow {
   // date, too.
   void PublishTo(shm::RxCell& cell, bool with_histogram = true);
 
-  uint32_t slot() const { return wire::CookieSlot(header_.cookie()); }
-
  private:
   // True: the packet is neither a duplicate nor late.
   bool Track(uint32_t sequence) {
