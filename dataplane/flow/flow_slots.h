@@ -16,9 +16,8 @@ namespace weir::dataplane {
 
 // A block of memory a slot, for the flow that sends or the one that receives. Blocks lie in the
 // order of the slots, on huge pages where there are any:
-//  - a packet's cookie says where its flow is before anything else was read, so the flows of a
-//  burst
-//    can be fetched ahead;
+//  - a packet's cookie says where its flow is before anything else was read, so that it can be
+//    fetched ahead;
 //  - a worker whose senders have their turns in that order walks through memory once a round.
 // Memory is used as slots are.
 //
