@@ -9,10 +9,11 @@
 namespace weir::dataplane {
 
 // A flow that is found behind its deadlines would send all that has fallen due at once: a burst at
-// the port's rate that nobody asked for, and one wrong gap for each of its packets. Instead its
-// deadlines are put off together, and come back by shortening the gaps that follow: by an eighth,
-// or by a sixteenth of what it is behind if that is more. So a short absence is caught up within a
-// few dozen packets, and of a long one all but the end at once.
+// the port's rate that nobody asked for, and a wrong gap for each of its packets. Instead its
+// deadlines are put off together. The last few gaps that it is behind come back slowly, by so
+// little of each gap that follows that it counts as right. What is more than that, after a long
+// absence or where the worker is kept away too often, comes back at once, a gap left out for each
+// packet that is late: to shorten the gaps by an eighth would make eight wrong ones of each.
 // Nothing is forgotten: a deadline less behind() is what it would be had nothing happened.
 // Written and read by the worker that owns the flow.
 class Backlog {
@@ -20,24 +21,25 @@ class Backlog {
   PaceTime behind() const { return behind_; }
   void set_behind(PaceTime behind) { behind_ = behind; }
 
-  // By how much the next deadline is to be put off if it has passed since `late`, of which `slack`
-  // is nothing to worry about.
-  PaceTime PutOff(PaceTime late, PaceTime slack) {
-    behind_ += late - slack;
-    return late - slack;
-  }
+  // The next deadline has passed since `late`, and is put off by as much.
+  void PutOff(PaceTime late) { behind_ += late; }
 
   // What is left of the gap to the next deadline.
   PaceTime Shorten(PaceTime gap) {
     if (behind_ == 0) [[likely]]
       return gap;
-    const PaceTime least = std::max(gap / 8, behind_ / 16);
-    const PaceTime shorter = std::min({least, gap, behind_});
+    const bool at_once = behind_ > kSlowGaps * gap;
+    const PaceTime shorter = at_once ? gap : std::min(gap / kSlowness, behind_);
     behind_ -= shorter;
     return gap - shorter;
   }
 
+  // The gaps that follow must be at least so many times as long, together, as the flow is behind.
+  static constexpr PaceTime kSlowness = 512;
+
  private:
+  static constexpr PaceTime kSlowGaps = 5;
+
   PaceTime behind_ = 0;
 };
 

@@ -232,15 +232,17 @@ uint32_t TxFlow::Plan(uint64_t now_tsc, uint32_t rate_shift, uint32_t room,
   return count;
 }
 
-// The worker was away for longer than its rounds take. What is put off comes back within eight
-// times as long as the flow is behind: nothing is, if its end is nearer.
+// The worker was away for longer than its rounds take. Nothing is put off that would not come back
+// before the flow's end.
 void TxFlow::FindLate(uint64_t now_tsc, const TxBurst& burst) {
   const PaceTime now = PaceTimeAt(now_tsc);
   const PaceTime late = now - Deadline();
   if (late > burst.queue().max_lag) {
     GiveUpUntil(now);
-  } else if (catches_up_smoothly() && end_tsc_ - now_tsc > 8 * (late >> kPaceFractionBits)) {
-    pacer_.Advance(backlog_.PutOff(now - pacer_.due(), burst.slack()));
+  } else if (catches_up_smoothly() &&
+             end_tsc_ - now_tsc > Backlog::kSlowness * (late >> kPaceFractionBits)) {
+    backlog_.PutOff(now - pacer_.due());
+    pacer_.SetDue(now);
   }
 }
 

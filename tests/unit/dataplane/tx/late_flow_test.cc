@@ -88,23 +88,34 @@ class LateFlow : public ::testing::Test {
 TEST_F(LateFlow, CatchesUpWithoutABurst) {
   for (const v1::Pacing pacing : {v1::PACING_CBR, v1::PACING_RAMP}) {
     left_us_.clear();
-    Start(pacing, 10'000);
+    Start(pacing, 40'000);
     Look(0, 1'000);
     EXPECT_EQ(left_us_.size(), 100u);
-    Look(1'047, 10'001);  // Away for 47 us: four deadlines passed.
-    EXPECT_GE(ShortestGapUs(), 6u);
-    EXPECT_EQ(left_us_.size(), 1'000u);
+    Look(1'047, 40'001);  // Away for 47 us: four deadlines passed.
+    EXPECT_GE(ShortestGapUs(), 9u);
+    EXPECT_EQ(left_us_.size(), 4'000u);
     EXPECT_EQ(Unsent(), 0u);
     // Where it would be had nothing happened.
-    EXPECT_NEAR(static_cast<double>(left_us_.back()), 9'990, 2);
+    EXPECT_NEAR(static_cast<double>(left_us_.back()), 39'990, 2);
     EXPECT_TRUE(flow_->finished());
   }
+}
+
+TEST_F(LateFlow, CatchesUpAtOnceWithAllButTheLastFew) {
+  Start(v1::PACING_CBR, 110'000);
+  Look(0, 1'000);
+  Look(1'205, 1'206);  // Twenty deadlines passed, and one is due.
+  EXPECT_EQ(left_us_.size(), 100u + 1 + 16);
+  left_us_.erase(left_us_.begin(), left_us_.end() - 1);
+  Look(1'206, 110'001);
+  EXPECT_GE(ShortestGapUs(), 9u);
+  EXPECT_EQ(left_us_.size(), 11'000u - 100 - 16);
 }
 
 TEST_F(LateFlow, SendsWhatItCanBeforeItsEnd) {
   Start(v1::PACING_CBR, 10'000);
   Look(0, 9'800);
-  Look(9'880, 10'001);  // Less than eight times as long is left: at once.
+  Look(9'880, 10'001);  // Too near its end for slow ways: at once.
   EXPECT_EQ(left_us_.size(), 1'000u);
   EXPECT_EQ(Unsent(), 0u);
 }
