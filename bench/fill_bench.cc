@@ -7,6 +7,8 @@
 
 #include "bench/engine_fixture.h"
 #include "bench/measure_cycles.h"
+#include "dataplane/flow/packet_run.h"
+#include "dataplane/tx/tx_burst.h"
 
 namespace weir::bench {
 namespace {
@@ -32,15 +34,15 @@ void FillTemplate(benchmark::State& state) {
   FrameArray frames(kBuffers);
   const auto payload = static_cast<uint32_t>(state.range(0));
   const dataplane::PacketTemplate size(SenderSpec(payload), payload, kSenderMac, kReceiverMac, 0);
-  const dataplane::PacketTemplate::MbufFields fields = size.mbuf_fields();
   uint32_t sequence = 0;
   MeasureCycles(
       state, kBuffers, [] {},
       [&] {
-        dataplane::ConsecutiveStamps stamps(sequence, 12345);
-        for (size_t i = 0; i < kBuffers; ++i)
-          stamps.StampNext(size.Prepare(frames.mbuf(i), fields));
-        sequence += kBuffers;
+        for (size_t i = 0; i < kBuffers; i += dataplane::kTxSaturatedBurst) {
+          dataplane::MakeRun(size, frames.mbufs() + i, dataplane::kTxSaturatedBurst, sequence,
+                             12345);
+          sequence += dataplane::kTxSaturatedBurst;
+        }
         benchmark::ClobberMemory();
       });
 }

@@ -7,7 +7,9 @@
 
 #include "bench/engine_fixture.h"
 #include "dataplane/flow/flow_slots.h"
+#include "dataplane/flow/packet_run.h"
 #include "dataplane/rx/rx_burst.h"
+#include "dataplane/tx/tx_burst.h"
 
 namespace {
 
@@ -27,9 +29,10 @@ constexpr auto kSentNs = static_cast<uint32_t>(kNowNs - 100'000);
 // One flow at saturation: what a packet costs beside the pool and the port.
 extern "C" [[gnu::noinline]] void FillPackets(const weir::dataplane::PacketTemplate& size,
                                               FrameArray& frames, uint32_t sequence) {
-  const weir::dataplane::PacketTemplate::MbufFields fields = size.mbuf_fields();
-  weir::dataplane::ConsecutiveStamps stamps(sequence, kSentNs - sequence);
-  for (size_t i = 0; i < kFrames; ++i) stamps.StampNext(size.Prepare(frames.mbuf(i), fields));
+  for (size_t i = 0; i < kFrames; i += weir::dataplane::kTxSaturatedBurst) {
+    weir::dataplane::MakeRun(size, frames.mbufs() + i, weir::dataplane::kTxSaturatedBurst,
+                             sequence + i, kSentNs - sequence);
+  }
 }
 
 // One flow in order with its delay histogram.

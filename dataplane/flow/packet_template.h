@@ -20,6 +20,10 @@ namespace weir::dataplane {
 // headers precede it, so that its filler is written once when the pool is made. With this
 // offset the 60 bytes of an untagged IPv4 test packet's headers fill one cache line.
 inline constexpr uint32_t kPayloadOffset = 170;
+inline uint8_t* PayloadOf(const rte_mbuf* mbuf) {
+  return static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+}
+
 inline constexpr uint32_t kVlanTagBytes = 4;
 inline constexpr uint32_t kMaxHeaderBytes = RTE_ETHER_HDR_LEN + kVlanTagBytes + 40 + 8;
 inline constexpr uint32_t kMinFrameBytes = RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN;
@@ -47,11 +51,13 @@ class PacketTemplate {
       std::memcpy(to, &rearm_data_ol_flags, sizeof(Vector16));
       std::memcpy(to + sizeof(Vector16), &lengths_hash, sizeof(Vector16));
     }
-    bool AreIn(const rte_mbuf* mbuf) const {
+    // No bit is set: they are in the mbuf.
+    Vector16 DifferencesIn(const rte_mbuf* mbuf) const {
       const auto* const at = reinterpret_cast<const uint8_t*>(&mbuf->rearm_data);
-      return IsZero((LoadVector16(at) ^ rearm_data_ol_flags) |
-                    (LoadVector16(at + sizeof(Vector16)) ^ lengths_hash));
+      return (LoadVector16(at) ^ rearm_data_ol_flags) |
+             (LoadVector16(at + sizeof(Vector16)) ^ lengths_hash);
     }
+    bool AreIn(const rte_mbuf* mbuf) const { return IsZero(DifferencesIn(mbuf)); }
   };
   MbufFields mbuf_fields() const { return mbuf_fields(header_bytes()); }
 
@@ -60,7 +66,7 @@ class PacketTemplate {
   // still has its headers, and as a rule the fields too: with one flow on a queue a packet costs
   // the bytes that differ, and the mbuf's own line is only read.
   uint8_t* Prepare(rte_mbuf* mbuf, const MbufFields& fields) const {
-    uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    uint8_t* payload = PayloadOf(mbuf);
     if (fields.AreIn(mbuf)) [[likely]]
       return payload;
     if (mbuf->hash.usr != fields.id()) WriteHeaders(payload);
@@ -72,7 +78,7 @@ class PacketTemplate {
 
   // The same of a buffer that most likely carries another template's.
   uint8_t* PrepareAnew(rte_mbuf* mbuf) const {
-    uint8_t* payload = static_cast<uint8_t*>(mbuf->buf_addr) + kPayloadOffset;
+    uint8_t* payload = PayloadOf(mbuf);
     if ((id_ & (kV6 | kTagged)) == 0) [[likely]] {
       mbuf_fields(kShortestHeaders).WriteTo(mbuf);
       std::memcpy(payload - kShortestHeaders, bytes_, sizeof(bytes_));
@@ -152,36 +158,6 @@ inline void StampPacket(uint8_t* payload, uint32_t sequence, uint32_t send_time)
   packet->complement =
       wire::ChecksumComplement(static_cast<uint32_t>(raw), static_cast<uint32_t>(raw >> 32));
 }
-
-// StampPacket for consecutive packets of one send time, which differ by so little that it is
-// carried from one to the next.
-class ConsecutiveStamps {
- public:
-  ConsecutiveStamps(uint32_t sequence, uint32_t send_time)
-      : sequence_and_time_(uint64_t{sequence} << 32 | send_time),
-        complement_(wire::ChecksumComplement(wire::ByteSwap(sequence), wire::ByteSwap(send_time))) {
-  }
-
-  void StampNext(uint8_t* payload) {
-    const uint64_t raw = wire::ByteSwap(sequence_and_time_);
-    std::memcpy(payload + offsetof(wire::TestPacket, sequence), &raw, sizeof(raw));
-    reinterpret_cast<wire::TestPacket*>(payload)->complement = complement_;
-    // One less, in one's complement: also where the sequence's lower half comes round, for its
-    // upper half is one more then.
-    complement_ = static_cast<uint16_t>(complement_ - kOne - (complement_ < kOne));
-    if (__builtin_add_overflow(sequence_and_time_, uint64_t{1} << 32, &sequence_and_time_))
-        [[unlikely]] {
-      *this = ConsecutiveStamps(0, static_cast<uint32_t>(sequence_and_time_));
-    }
-  }
-
- private:
-  // As it lies in the packet. One's complement sums do not depend on the order of bytes.
-  static constexpr uint16_t kOne = wire::ByteSwap(uint16_t{1});
-
-  uint64_t sequence_and_time_;
-  uint16_t complement_;
-};
 
 }  // namespace weir::dataplane
 

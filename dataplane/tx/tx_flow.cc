@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "dataplane/flow/packet_run.h"
+
 namespace weir::dataplane {
 namespace {
 
@@ -183,9 +185,8 @@ uint32_t TxFlow::SendSaturated(TxBurst* burst, uint64_t now_tsc, const ClockLine
   rte_mbuf* mbufs[kTxSaturatedBurst];
   uint32_t sent = 0;
   if (burst->Take(mbufs, count)) [[likely]] {
-    ConsecutiveStamps stamps(static_cast<uint32_t>(packets_), static_cast<uint32_t>(stamp_ns));
-    const PacketTemplate::MbufFields fields = template_.mbuf_fields();
-    for (uint32_t i = 0; i < count; ++i) stamps.StampNext(template_.Prepare(mbufs[i], fields));
+    MakeRun(template_, mbufs, count, static_cast<uint32_t>(packets_),
+            static_cast<uint32_t>(stamp_ns));
     sent = burst->Send(mbufs, count);
   } else {
     burst->AddRefused(count);

@@ -40,25 +40,6 @@ std::vector<uint8_t> Build(const PacketTemplate& size, uint32_t payload, uint32_
   return {at - size.header_bytes(), at - size.header_bytes() + size.frame_bytes()};
 }
 
-// Through everything a carry can do: the sequence's halves come round, and so does the sum.
-TEST(Stamps, ConsecutiveOnesAreThoseOneByOne) {
-  std::mt19937 random(3);
-  for (const uint32_t first :
-       {0u, 0xFFF0u, 0x1FFF0u, 0xFFFFFFF0u, static_cast<uint32_t>(random())}) {
-    for (const uint32_t time :
-         {0u, 1u, 0xFFFFFFFFu, 0x7FFF8000u, static_cast<uint32_t>(random())}) {
-      ConsecutiveStamps stamps(first, time);
-      for (uint32_t i = 0; i < 200'000; ++i) {
-        uint8_t expected[wire::kMinUdpPayload] = {};
-        uint8_t stamped[wire::kMinUdpPayload] = {};
-        StampPacket(expected, first + i, time);
-        stamps.StampNext(stamped);
-        ASSERT_EQ(std::memcmp(stamped, expected, sizeof(stamped)), 0) << first << "+" << i;
-      }
-    }
-  }
-}
-
 struct Case {
   bool v4;
   uint16_t vlan;
