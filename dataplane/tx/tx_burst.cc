@@ -9,8 +9,7 @@
 namespace weir::dataplane {
 
 void TxBurst::ShareAmong(size_t unpaced_flows) {
-  const auto flows = std::clamp<size_t>(unpaced_flows, 1, kTxSaturatedBurst);
-  turn_ = kTxSaturatedBurst / static_cast<uint32_t>(flows);
+  turn_ = unpaced_flows > 1 ? 1 : kTxSaturatedBurst;
 }
 
 // In halves: a pool that has not so many left may have half of it.

@@ -52,8 +52,8 @@ class TxBurst {
 
   const TxQueue& queue() const { return queue_; }
 
-  // Packets that a flow without a rate sends in its turn: alone all of a burst, of many flows each
-  // its share.
+  // Packets that a flow without a rate sends in its turn: alone all of a burst, of several flows
+  // each one.
   uint32_t turn() const { return turn_; }
   void ShareAmong(size_t unpaced_flows);
 

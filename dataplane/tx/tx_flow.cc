@@ -126,34 +126,45 @@ constexpr size_t kAhead = 40;
 #endif
 
 // The turn of an unpaced flow is one packet: those that have nothing to see to fill a burst
-// together, for which the clock is read once; the others do as ever.
+// together, for which the clock is read once; the others do as ever. Of a few, each has as many
+// turns as make a burst.
 WEIR_CLONED_FOR_NEWER_CPUS
 uint32_t SendRoundOfOnes(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock) {
+  if (flows.empty()) return burst->Flush();
   uint32_t sent = 0;
-  while (!flows.empty()) {
+  size_t turns = flows.size() * std::max<size_t>(kTxSaturatedBurst / flows.size(), 1);
+  size_t next = 0;  // Whose turn it is.
+  const auto pass_on = [&] {
+    if (++next < flows.size()) return;
+    next = 0;
+    sent += burst->Flush();  // A flow must know what became of its packets before it makes more.
+  };
+  while (turns != 0) {
     const std::span<rte_mbuf* const> mbufs = burst->Keep();
-    const size_t most = std::min(mbufs.size(), flows.size());
+    const size_t most = std::min(mbufs.size(), turns);
     const uint64_t now = ReadTsc();
     const uint64_t now_ns = clock.ToNs(now);
+    TxFlow* of[kTxSaturatedBurst];
     uint64_t last_ns[kTxSaturatedBurst];
     size_t made = 0;
     for (; made < most; ++made) {
-      if (made + kAhead < flows.size()) flows[made + kAhead]->PrefetchOne();
-      if (!flows[made]->MakeOne(mbufs[made], now, now_ns, &last_ns[made])) [[unlikely]]
+      if (next + kAhead < flows.size()) flows[next + kAhead]->PrefetchOne();
+      of[made] = flows[next];
+      if (!of[made]->MakeOne(mbufs[made], now, now_ns, &last_ns[made])) [[unlikely]]
         break;
+      pass_on();
     }
     if (made != 0) {
       sent += burst->Flush();  // What was made before these.
       const uint32_t left = burst->SendKept(static_cast<uint32_t>(made));
-      for (size_t i = left; i < made; ++i) flows[i]->TakeBackOne(last_ns[i]);
+      for (size_t i = made; i > left; --i) of[i - 1]->TakeBackOne(last_ns[i - 1]);
       sent += left;
     }
-    if (made == most && most != 0) {
-      flows = flows.subspan(made);
-      continue;
-    }
-    sent += flows[made]->Send(burst, clock, now);
-    flows = flows.subspan(made + 1);
+    turns -= made;
+    if (made == most && most != 0) continue;
+    sent += flows[next]->Send(burst, clock, now);
+    pass_on();
+    --turns;
   }
   return sent + burst->Flush();
 }

@@ -97,9 +97,9 @@ class Drain {
 
 // A port that takes less than is due, from flows that share its bursts: each flow's packets leave
 // in order without a gap, none twice, and its counters are those packets and nothing else.
-// By how many flows without a rate share the queue: alone, in turns of several, of one.
+// By how many flows without a rate share the queue: one has bursts of its own, six take turns.
 class TxBurstTest : public ::testing::TestWithParam<size_t> {};
-INSTANTIATE_TEST_SUITE_P(UnpacedFlows, TxBurstTest, ::testing::Values(1, 6, 65'536));
+INSTANTIATE_TEST_SUITE_P(UnpacedFlows, TxBurstTest, ::testing::Values(1, 6));
 
 TEST_P(TxBurstTest, RefusedPacketsKeepTheirNumbers) {
   const auto port = testing::OpenTestPort("ring:", "");
