@@ -98,10 +98,11 @@ class DelayTracker {
     uint32_t magnitude[kMaxBurst];
     magnitude[0] = Magnitude(receive_low - send_low[0] - last_transit_);
     for (uint32_t i = 1; i < count; ++i) magnitude[i] = Magnitude(send_low[i - 1] - send_low[i]);
-    uint64_t jitter = jitter_x16_;
+    // With the 8 that rounds kept in the sum, a packet waits for two operations of the one before.
+    uint64_t rounded = jitter_x16_ + 8;
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < count; ++i) jitter += magnitude[i] - ((jitter + 8) >> 4);
-    jitter_x16_ = jitter;
+    for (uint32_t i = 0; i < count; ++i) rounded = (rounded + magnitude[i]) - (rounded >> 4);
+    jitter_x16_ = rounded - 8;
     last_transit_ = receive_low - send_low[count - 1];
   }
 

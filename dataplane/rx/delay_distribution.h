@@ -29,8 +29,10 @@ class alignas(shm::kCacheLine) DelayDistribution {
 
   void set_base(int64_t base) { base_ = base; }
   void Widen(int64_t low, int64_t high) {
-    min_ = std::min(min_, low);
-    max_ = std::max(max_, high);
+    if (low < min_) [[unlikely]]
+      min_ = low;
+    if (high > max_) [[unlikely]]
+      max_ = high;
   }
 
   // Counts a delay above the base. Only with a histogram.
