@@ -63,7 +63,7 @@ int Run(const std::string& cpu, uint32_t payload, uint64_t seconds, uint32_t flo
   }
 
   dataplane::TxBurst burst({0, 0, pool->get()});
-  burst.ShareAmong(flow_count);
+  burst.set_shared(flow_count > 1);
   const dataplane::ClockLine line = clock.Line();
   const uint64_t start = dataplane::ReadTsc();
   const uint64_t end = start + seconds * clock.tsc_hz();

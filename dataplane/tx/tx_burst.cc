@@ -8,10 +8,6 @@
 
 namespace weir::dataplane {
 
-void TxBurst::ShareAmong(size_t unpaced_flows) {
-  turn_ = unpaced_flows > 1 ? 1 : kTxSaturatedBurst;
-}
-
 // In halves: a pool that has not so many left may have half of it.
 void TxBurst::KeepMore() {
   for (uint32_t count = kTxSaturatedBurst - kept_count_; count != 0; count /= 2) {

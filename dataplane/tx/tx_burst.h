@@ -52,10 +52,10 @@ class TxBurst {
 
   const TxQueue& queue() const { return queue_; }
 
-  // Packets that a flow without a rate sends in its turn: alone all of a burst, of several flows
-  // each one.
-  uint32_t turn() const { return turn_; }
-  void ShareAmong(size_t unpaced_flows);
+  // Several flows without a rate share it: each sends one packet in its turn. One alone sends all
+  // of a burst.
+  bool shared() const { return shared_; }
+  void set_shared(bool shared) { shared_ = shared; }
 
   // How far a flow may be behind for no other reason than that others have their turns, too. It
   // then sends all that is due at once. At most queue().max_lag.
@@ -108,7 +108,7 @@ class TxBurst {
 
   TxQueue queue_;
   PaceTime slack_ = UINT64_MAX;
-  uint32_t turn_ = kTxSaturatedBurst;
+  bool shared_ = false;
   uint32_t count_ = 0;
   uint32_t segment_count_ = 0;
   uint32_t kept_count_ = 0;

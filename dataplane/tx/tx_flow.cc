@@ -98,13 +98,13 @@ uint32_t TxFlow::Send(TxBurst* burst, const ClockLine& clock, uint64_t now) {
   }
   if (paced_ && pacer_.TooLate(PaceTimeAt(now), burst->slack())) [[unlikely]]
     FindLate(now, *burst);
-  if (saturated_ && burst->turn() == kTxSaturatedBurst) {
+  if (saturated_ && !burst->shared()) {
     return burst->Flush() + SendSaturated(burst, now, clock);
   }
   const uint32_t sent = burst->room() == 0 ? burst->Flush() : 0;
   const uint32_t rate_shift = gate.rate_shift.load(std::memory_order_relaxed);
   PlannedPacket* const planned = burst->planned();
-  const uint32_t room = paced_ ? burst->room() : std::min(burst->room(), burst->turn());
+  const uint32_t room = burst->shared() && !paced_ ? 1 : burst->room();
   const uint32_t count = Plan(now, rate_shift, room, planned);
   if (count != 0) Fill(burst, {this, planned, count, rate_shift, 0, 0}, now, clock);
   return sent;
@@ -172,7 +172,7 @@ uint32_t SendRoundOfOnes(std::span<TxFlow* const> flows, TxBurst* burst, const C
 }  // namespace
 
 uint32_t SendRound(std::span<TxFlow* const> flows, TxBurst* burst, const ClockLine& clock) {
-  if (burst->turn() == 1) return SendRoundOfOnes(flows, burst, clock);
+  if (burst->shared()) return SendRoundOfOnes(flows, burst, clock);
   // Some flows share a reading of the clock, for what is due; paced packets are stamped one by one.
   constexpr size_t kFlowsAReading = 8;
   uint64_t now = 0;

@@ -196,9 +196,8 @@ void Worker::Punt(rte_mbuf** mbufs, uint16_t count) {
 void Worker::Housekeeping(uint64_t now_tsc) {
   if (config_ == nullptr || configs.pending()) {
     config_ = &configs.Adopt();
-    tx_burst_.ShareAmong(
-        static_cast<size_t>(std::count_if(config_->tx.begin(), config_->tx.end(),
-                                          [](const TxFlow* flow) { return !flow->paced(); })));
+    const auto unpaced = [](const TxFlow* flow) { return !flow->paced(); };
+    tx_burst_.set_shared(std::count_if(config_->tx.begin(), config_->tx.end(), unpaced) > 1);
   }
   if (now_tsc - last_publish_tsc_ < publish_interval_cycles_) return;
   const uint64_t elapsed = now_tsc - last_publish_tsc_;
