@@ -124,7 +124,8 @@ Result<std::vector<std::unique_ptr<Worker>>> MakeWorkers(
                         .vlan = port.spec().vlan,
                         .mtu = port.mtu(),
                         .slots = options.slots,
-                        .carries_main_frames = placement.tx_queue == 0 && !port.has_main_queue()},
+                        .carries_main_frames = placement.tx_queue == 0 && !port.has_main_queue(),
+                        .connects = port.connects()},
                        clock, segment, wakeup);
     if (!worker.ok()) return worker.error();
     if (rte_ring* const frames = (*worker)->main_frames(); frames != nullptr) {

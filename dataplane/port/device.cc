@@ -222,4 +222,9 @@ Status CreateDevice(const PortSpec& spec, uint16_t index, uint32_t workers) {
   return Refused(spec, v1::UNAVAILABLE, "DPDK cannot open the device (" + device + "): " + reason);
 }
 
+bool LinkIsUp(uint16_t ethdev) {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(ethdev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
 }  // namespace weir::dataplane

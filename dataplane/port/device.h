@@ -28,6 +28,9 @@ uint32_t PacketRingFrame(uint16_t mtu);
 // few queues, a socket in use, a driver that refuses.
 Status CreateDevice(const PortSpec& spec, uint16_t index, uint32_t workers);
 
+// What the driver says of the link of `ethdev` without waiting. Any thread.
+bool LinkIsUp(uint16_t ethdev);
+
 }  // namespace weir::dataplane
 
 #endif  // WEIR_DATAPLANE_PORT_DEVICE_H_

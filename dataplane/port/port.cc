@@ -13,6 +13,7 @@
 
 #include "dataplane/log.h"
 #include "dataplane/port/device.h"
+#include "dataplane/port/driver_use.h"
 #include "dataplane/port/kernel_drops.h"
 
 namespace weir::dataplane {
@@ -101,7 +102,8 @@ bool Port::SendFromMain(rte_mbuf* frame) const {
   bool taken;
   if (has_main_queue()) {
     const auto queue = static_cast<uint16_t>(tx_queue_count_ - 1);
-    taken = rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1;
+    const DriverUse driver;
+    taken = (!connects() || link_up()) && rte_eth_tx_burst(ethdev_, queue, &frame, 1) == 1;
   } else {
     taken = main_frames_ != nullptr && rte_ring_enqueue(main_frames_, frame) == 0;
     if (taken) wake_carrier_();
@@ -214,8 +216,7 @@ PortStats Port::ReadStats() {
 bool Port::link_up() const {
   // The drivers of kernel interfaces say "up" as soon as they are started.
   if (interface_) return interface_->Running();
-  rte_eth_link link{};
-  return rte_eth_link_get_nowait(ethdev_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+  return LinkIsUp(ethdev_);
 }
 
 uint64_t Port::link_bps() const {

@@ -102,6 +102,9 @@ class Port {
   // May be called after privileges were dropped.
   PortStats ReadStats();
   bool link_up() const;
+  // It has a link only while a peer is connected to it, and its driver (memif) is not to be called
+  // before: it looks at the rings first, and then whether they are there.
+  bool connects() const { return spec_.kind == "memif"; }
   uint64_t link_bps() const;  // 0: unknown.
   // False once the device is gone: removed (RTE_ETH_EVENT_INTR_RMV) or its interface deleted. A
   // link that is merely down is alive, but for a memif client's: it never comes up again.

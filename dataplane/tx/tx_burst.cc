@@ -31,9 +31,14 @@ bool TxBurst::Take(rte_mbuf** mbufs, uint32_t count) {
   return true;
 }
 
+uint32_t TxBurst::PassToPort(rte_mbuf** mbufs, uint32_t count) {
+  if (!connected_) [[unlikely]]
+    return 0;
+  return rte_eth_tx_burst(queue_.port, queue_.queue, mbufs, static_cast<uint16_t>(count));
+}
+
 uint32_t TxBurst::Send(rte_mbuf** mbufs, uint32_t count) {
-  const uint32_t sent =
-      rte_eth_tx_burst(queue_.port, queue_.queue, mbufs, static_cast<uint16_t>(count));
+  const uint32_t sent = PassToPort(mbufs, count);
   if (sent < count) [[unlikely]] {
     const uint32_t kept = std::min(count - sent, kTxSaturatedBurst - kept_count_);
     std::copy_n(mbufs + sent, kept, kept_ + kept_count_);
@@ -45,8 +50,7 @@ uint32_t TxBurst::Send(rte_mbuf** mbufs, uint32_t count) {
 }
 
 uint32_t TxBurst::SendKept(uint32_t count) {
-  const uint32_t sent =
-      rte_eth_tx_burst(queue_.port, queue_.queue, kept_, static_cast<uint16_t>(count));
+  const uint32_t sent = PassToPort(kept_, count);
   kept_count_ -= sent;
   if (kept_count_ != 0) std::copy_n(kept_ + sent, kept_count_, kept_);
   AddRefused(count - sent);

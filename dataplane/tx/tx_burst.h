@@ -72,6 +72,10 @@ class TxBurst {
     count_ += segment.count;
   }
 
+  // A device that is not connected takes nothing, and its driver is not called.
+  bool connected() const { return connected_; }
+  void set_connected(bool connected) { connected_ = connected; }
+
   // Sends what is in it and tells each flow what became of its packets. Returns how many left.
   uint32_t Flush();
 
@@ -105,10 +109,12 @@ class TxBurst {
 
  private:
   void KeepMore();
+  uint32_t PassToPort(rte_mbuf** mbufs, uint32_t count);
 
   TxQueue queue_;
   PaceTime slack_ = UINT64_MAX;
   bool shared_ = false;
+  bool connected_ = true;
   uint32_t count_ = 0;
   uint32_t segment_count_ = 0;
   uint32_t kept_count_ = 0;

@@ -13,6 +13,8 @@
 #include <span>
 #include <utility>
 
+#include "dataplane/port/device.h"
+#include "dataplane/port/driver_use.h"
 #include "dataplane/rx/rx_publish.h"
 
 namespace weir::dataplane {
@@ -103,12 +105,14 @@ void Worker::Wake() {
 }
 
 void Worker::Run() {
+  DriverUse driver;
   Housekeeping(ReadTsc());
   uint32_t round = 0;
   uint32_t idle_rounds = 0;
   uint64_t before = ReadTsc();
   while (!stop_.load(std::memory_order_relaxed)) {
     const uint32_t moved = Receive() + Transmit();
+    driver.Leave();
 
     const uint64_t now = ReadTsc();
     const uint64_t spent = now - before;
@@ -137,6 +141,8 @@ void Worker::Run() {
 }
 
 uint32_t Worker::Receive() {
+  if (!tx_burst_.connected()) [[unlikely]]
+    return 0;
   uint32_t received = 0;
   for (const uint16_t queue : settings_.rx_queues) {
     rte_mbuf* mbufs[kRxBurst];
@@ -199,6 +205,7 @@ void Worker::Housekeeping(uint64_t now_tsc) {
     const auto unpaced = [](const TxFlow* flow) { return !flow->paced(); };
     tx_burst_.set_shared(std::count_if(config_->tx.begin(), config_->tx.end(), unpaced) > 1);
   }
+  if (settings_.connects) tx_burst_.set_connected(LinkIsUp(settings_.ethdev));
   if (now_tsc - last_publish_tsc_ < publish_interval_cycles_) return;
   const uint64_t elapsed = now_tsc - last_publish_tsc_;
   last_publish_tsc_ = now_tsc;

@@ -35,6 +35,7 @@ struct WorkerSettings {
   uint32_t mtu = 1500;
   uint32_t slots = 0;
   bool carries_main_frames = false;  // The main lcore has no TX queue of its own.
+  bool connects = false;             // Port::connects
 };
 
 // Thread contract: Create, Wake, Stop and the accessors are the main lcore's; Run is the

@@ -5,11 +5,12 @@ import time
 
 from netlab import wait_for
 from node import ABORTED, CONTROL
-from topology import bridged_pair, memif_pair
+from topology import bridged_pair, linked, memif_pair
 from watch import Watch
 
 LEASE_S = 2.0  # The control lease.
 PEER_LEASE_S = 0.25
+PORT_VANISHED = 4  # weir-dataplane's exit code.
 SLACK_S = 0.25  # For two shared cores; the time stamps are the kernel's.
 
 
@@ -98,6 +99,32 @@ def test_client_killed_in_the_middle_of_a_test(lab):
         assert last - killed <= PEER_LEASE_S + SLACK_S
         record = wait_for(lambda: server.records(), "the session to be exported", timeout_s=5)[0]
     assert record["outcome"] == "ABORTED"
+
+
+def test_memif_client_killed_at_full_load(lab):
+    """Its rings go with it while the server reads and writes them. The server serves the next client."""
+    server, client = memif_pair(lab)
+    for _ in range(3):
+        test = client.start_test("test", server, rate="max", direction="both")
+        server.wait_for_running()
+        time.sleep(0.3)
+        client.dataplane.kill()
+        assert test.wait() == ABORTED
+        client.start_dataplane()
+        linked(server, client)
+    assert server.dataplane.running()
+    client.test(server, "down", duration="1s")
+
+
+def test_memif_server_killed_at_full_load(lab):
+    """A client can not connect again: it says so, and leaves."""
+    server, client = memif_pair(lab)
+    test = client.start_test("test", server, rate="max", direction="both")
+    client.wait_for_running()
+    time.sleep(0.3)
+    server.dataplane.kill()
+    assert client.dataplane.wait() == PORT_VANISHED, client.dataplane.stderr
+    assert test.wait() == ABORTED
 
 
 def test_first_signal_drains_control_second_ends_it(lab):

@@ -37,7 +37,7 @@ def memif_pair(lab: Lab, **options) -> tuple[Node, Node]:
 def linked(*nodes: Node) -> tuple[Node, ...]:
     """The same nodes, once shared memory connects them."""
     for node in nodes:
-        wait_for(lambda node=node: node.info()["ports"][0]["link_up"], f"{node.name}'s link")
+        wait_for(lambda node=node: any(port["link_up"] for port in node.info().get("ports", [])), f"{node.name}'s link")
     return nodes
 
 
