@@ -132,7 +132,6 @@ class Port {
   std::string receive_spread_;
   bool steering_refused_ = false;  // And said so.
   bool started_ = false;
-  bool was_up_ = false;  // A memif client whose server went away cannot connect again.
   std::atomic<bool> removed_{false};
   std::optional<KernelInterface> interface_;  // Behind af_packet, af_xdp and tap.
   rte_ring* main_frames_ = nullptr;           // Instead of the last TX queue: af_xdp.
