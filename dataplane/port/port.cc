@@ -21,6 +21,7 @@ namespace {
 
 // How long a memif client waits for its server to answer.
 constexpr std::chrono::seconds kMemifConnect{10};
+constexpr std::chrono::seconds kMemifAnswer{1};
 
 bool IsMemifClient(const PortSpec& spec) {
   const auto role = spec.options.find("role");
@@ -132,25 +133,29 @@ SteeringRule Port::Steer(const FlowSpec& spec) {
   return rule;
 }
 
-Status Port::Start() {
-  int result = rte_eth_dev_start(ethdev_);
-  if (IsMemifClient(spec_)) {
-    // The driver tries to connect when started, and only then.
-    const auto deadline = std::chrono::steady_clock::now() + kMemifConnect;
-    const auto wait = [&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      return std::chrono::steady_clock::now() < deadline;
-    };
-    while (result != 0 && wait()) result = rte_eth_dev_start(ethdev_);
-    while (result == 0 && !link_up() && wait()) {
-    }
-    if (result != 0 || !link_up()) {
-      if (result == 0) rte_eth_dev_stop(ethdev_);
-      return Error{
-          v1::UNAVAILABLE, "--port " + spec_.name,
-          spec_.device + ": nobody serves this socket; start the end with role=server first"};
-    }
+// The driver tries to connect when started, and only then; a server that listens but has not
+// started its device yet turns it away, and that is not told.
+bool Port::ConnectAsMemifClient() {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
+  const auto deadline = now() + kMemifConnect;
+  for (; now() < deadline; pause()) {
+    if (rte_eth_dev_start(ethdev_) != 0) continue;
+    const auto answer = now() + kMemifAnswer;
+    while (!link_up() && now() < answer) pause();
+    if (link_up()) return true;
+    OnControlThread([this] { rte_eth_dev_stop(ethdev_); });
   }
+  return false;
+}
+
+Status Port::Start() {
+  if (IsMemifClient(spec_) && !ConnectAsMemifClient()) {
+    return Error{
+        v1::UNAVAILABLE, "--port " + spec_.name,
+        spec_.device + ": nobody serves this socket; start the end with role=server first"};
+  }
+  const int result = rte_eth_dev_start(ethdev_);  // Does nothing if it is started.
   if (result != 0) {
     return Error{v1::INTERNAL, "--port " + spec_.name,
                  spec_.device + ": the driver " + driver_ +

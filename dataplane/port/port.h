@@ -114,6 +114,7 @@ class Port {
   friend class PortOpener;
 
   Port() = default;
+  bool ConnectAsMemifClient();
   void OnControlThread(const std::function<void()>& work) const;
   static int OnRemoved(uint16_t ethdev, rte_eth_event_type event, void* port, void* unused);
 

@@ -1,11 +1,12 @@
 """DESIGN section 7: whatever dies, load stops and every session is stored exactly once."""
 
 import signal
+import socket
 import time
 
 from netlab import wait_for
 from node import ABORTED, CONTROL
-from topology import bridged_pair, linked, memif_pair
+from topology import bridged_pair, linked, make_node, memif_pair
 from watch import Watch
 
 LEASE_S = 2.0  # The control lease.
@@ -113,6 +114,24 @@ def test_memif_client_killed_at_full_load(lab):
         client.start_dataplane()
         linked(server, client)
     assert server.dataplane.running()
+    client.test(server, "down", duration="1s")
+
+
+def test_memif_client_that_was_turned_away_tries_again(lab):
+    """As by a server that listens, but has not started its device yet."""
+    path = lab.directory / "link.sock"
+    server = make_node(lab, "a", 1, f"memif:{path},role=server")
+    client = make_node(lab, "b", 2, f"memif:{path},role=client")
+    client.directory.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as early:
+        early.bind(str(path))
+        early.listen()
+        client.start_dataplane()
+        early.accept()[0].close()
+    path.unlink()
+    server.start()
+    client.start_control()
+    linked(server, client)
     client.test(server, "down", duration="1s")
 
 
