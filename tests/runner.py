@@ -168,7 +168,7 @@ def attempt_gtest(suite: Suite, test: dict, xml: Path, pattern: str) -> Count:
     command = [*test["cmd"], f"--gtest_output=xml:{xml}"]
     if pattern:
         command.append(f"--gtest_filter={pattern}")
-    environment = {**os.environ, **test.get("env", {})}
+    environment = {"UBSAN_OPTIONS": "print_stacktrace=1", **os.environ, **test.get("env", {})}
     xml.unlink(missing_ok=True)
     started = time.monotonic()
     with log.open("wb") as output:

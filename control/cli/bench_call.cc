@@ -63,7 +63,7 @@ BenchPairOutcome RunBenchPair(AdminStub* admin, Interrupt* interrupt,
                               const BenchCall::OnProgress& on_progress) {
   const auto completed = [](const BenchOutcome& outcome) {
     const auto* result = std::get_if<TestResult>(&outcome);
-    return result != nullptr &&
+    return result != nullptr && result->results_size() != 0 &&
            (result->outcome() == record::v1::COMPLETED || result->end_reason() == kNoPackets);
   };
   BenchCall sinking(admin), generating(admin);
@@ -107,7 +107,7 @@ std::variant<TestResult, Failure> NeedResult(BenchOutcome outcome) {
     return Failure{ExitCode::kLocal, rejection->message()};
   }
   TestResult& result = std::get<TestResult>(outcome);
-  if (result.outcome() != record::v1::COMPLETED) {
+  if (result.outcome() != record::v1::COMPLETED || result.results_size() == 0) {
     return Failure{ExitCode::kLocal, absl::StrCat("a run ended early: ", result.end_reason())};
   }
   return std::move(result);

@@ -6,9 +6,14 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
 
+#include "absl/strings/str_split.h"
 #include "control/cli/exit_code.h"
 #include "tests/unit/cli/fake_admin.h"
 #include "tests/unit/control/config/temp_dir.h"
@@ -101,6 +106,40 @@ RunTestUpdate Finished(record::v1::Outcome outcome = record::v1::COMPLETED) {
   result->set_policy_digest("sha256:abc");
   return update;
 }
+
+// Reads standard error, and at that line about a running test sends this process a signal.
+class Person {
+ public:
+  Person(size_t lines, int signal) {
+    int ends[2];
+    if (pipe(ends) != 0) std::abort();
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    reader_ = std::thread([from = ends[0], lines, signal] {
+      std::string seen;
+      bool sent = false;
+      char text[512];
+      for (ssize_t got; (got = read(from, text, sizeof(text))) > 0;) {
+        seen.append(text, static_cast<size_t>(got));
+        const std::vector<std::string> parts = absl::StrSplit(seen, "running");
+        if (sent || parts.size() <= lines) continue;
+        sent = kill(getpid(), signal) == 0;
+      }
+      close(from);
+    });
+  }
+  ~Person() {
+    dup2(before_, STDERR_FILENO);
+    close(before_);
+    reader_.join();
+  }
+  Person(const Person&) = delete;
+  Person& operator=(const Person&) = delete;
+
+ private:
+  const int before_ = dup(STDERR_FILENO);
+  std::thread reader_;
+};
 
 class CliTest : public testing::Test {
  protected:
@@ -298,18 +337,16 @@ TEST_F(CliTest, NoticeCanBeAnswered) {
 TEST_F(CliTest, InterruptEndsTheTestAndShowsWhatWasMeasured) {
   admin_.updates = {Grant(), Progress(0), Progress(1), Progress(1)};
   admin_.hang_after_updates = true;
-  std::thread person([&] {
-    while (!admin_.hanging) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    kill(getpid(), SIGINT);
-  });
+  terminal_ = Terminal(false, true, false);
+  const Person person(3, SIGINT);
   EXPECT_EQ(Run({"test", "lab", "--json"}), ExitCode::kAborted);
-  person.join();
   for (int i = 0; i < 200 && !admin_.cancelled; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   EXPECT_TRUE(admin_.cancelled) << "the test itself was ended";
   const Struct json = ParseJson(out_.str());
   EXPECT_EQ(json.fields().at("end_reason").string_value(), "interrupted");
+  ASSERT_EQ(json.fields().at("results").list_value().values_size(), 1) << out_.str();
   const auto& result = json.fields().at("results").list_value().values(0).struct_value().fields();
   EXPECT_EQ(result.at("received").string_value(), "200") << "a repeated interval counts once";
   EXPECT_EQ(result.at("lost").string_value(), "2");
@@ -322,12 +359,9 @@ TEST_F(CliTest, InterruptPrefersTheStoredRecord) {
   auto* record = admin_.records.add_records();
   record->set_record_id("018f-down");
   *record->mutable_result() = Result(record::v1::DOWN);
-  std::thread person([&] {
-    while (!admin_.hanging) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    kill(getpid(), SIGTERM);
-  });
+  terminal_ = Terminal(false, true, false);
+  const Person person(1, SIGTERM);
   EXPECT_EQ(Run({"test", "lab"}), ExitCode::kAborted);
-  person.join();
   EXPECT_TRUE(OutHas("lost 1,000 (0.1 %)")) << out_.str();
   EXPECT_TRUE(OutHas("aborted (interrupted)")) << out_.str();
 }

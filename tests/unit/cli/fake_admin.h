@@ -21,10 +21,6 @@ namespace weir::cli {
 class FakeAdmin final : public measurement::v1::Admin::Service {
  public:
   explicit FakeAdmin(const std::string& socket) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
     node.set_dataplane_connected(true);
     auto* port = node.add_ports();
     port->set_name("data");
@@ -33,6 +29,11 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
     server.set_node("lab");
     server.set_operator_("Example Lab");
     server.set_contact("noc@example.net");
+    // It may be asked at once.
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
   }
   ~FakeAdmin() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
@@ -69,7 +70,6 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
   measurement::v1::ChangeRecordReply change;
   delivery::v1::GetStatusRequest export_request;
   delivery::v1::Status exported;
-  std::atomic<bool> hanging{false};
   std::atomic<bool> cancelled{false};
 
  private:
@@ -116,7 +116,6 @@ class FakeAdmin final : public measurement::v1::Admin::Service {
                       grpc::ServerWriter<measurement::v1::RunTestUpdate>* writer) {
     for (const auto& update : updates) writer->Write(update);
     if (hang_after_updates) {
-      hanging = true;
       while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
       cancelled = true;
     }
