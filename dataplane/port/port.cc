@@ -19,7 +19,7 @@
 namespace weir::dataplane {
 namespace {
 
-// How long a memif client waits for its server to answer.
+// How long a memif client waits for its server, and how long for the answer to one attempt.
 constexpr std::chrono::seconds kMemifConnect{10};
 constexpr std::chrono::seconds kMemifAnswer{1};
 
@@ -150,13 +150,13 @@ bool Port::ConnectAsMemifClient() {
 }
 
 Status Port::Start() {
-  if (IsMemifClient(spec_) && !ConnectAsMemifClient()) {
-    return Error{
-        v1::UNAVAILABLE, "--port " + spec_.name,
-        spec_.device + ": nobody serves this socket; start the end with role=server first"};
-  }
-  const int result = rte_eth_dev_start(ethdev_);  // Does nothing if it is started.
-  if (result != 0) {
+  if (IsMemifClient(spec_)) {
+    if (!ConnectAsMemifClient()) {
+      return Error{
+          v1::UNAVAILABLE, "--port " + spec_.name,
+          spec_.device + ": nobody serves this socket; start the end with role=server first"};
+    }
+  } else if (const int result = rte_eth_dev_start(ethdev_); result != 0) {
     return Error{v1::INTERNAL, "--port " + spec_.name,
                  spec_.device + ": the driver " + driver_ +
                      " cannot start the device: " + rte_strerror(-result)};
