@@ -22,15 +22,17 @@ inline constexpr rte_ether_addr kSenderMac = {{2, 0, 0, 0, 0, 1}};
 inline constexpr rte_ether_addr kReceiverMac = {{2, 0, 0, 0, 0, 2}};
 
 // Flow `slot`: each has a 5-tuple and a cookie of its own.
+inline uint16_t SenderPort(uint32_t slot) { return static_cast<uint16_t>(4000 + slot / 1024); }
+inline uint16_t ReceiverPort(uint32_t slot) { return static_cast<uint16_t>(5000 + slot % 1024); }
+inline uint64_t Cookie(uint32_t slot) { return wire::MakeCookie(slot, 0x1122334455); }
+
 inline dataplane::FlowSpec SenderSpec(uint32_t udp_payload, uint32_t slot = 1) {
   dataplane::FlowSpec spec;
   spec.slot = slot;
   spec.generation = 1;
-  spec.local = {dataplane::IpAddress::FromText("192.0.2.1"),
-                static_cast<uint16_t>(4000 + slot / 1024)};
-  spec.remote = {dataplane::IpAddress::FromText("192.0.2.2"),
-                 static_cast<uint16_t>(5000 + slot % 1024)};
-  spec.cookie = wire::MakeCookie(slot, 0x1122334455);
+  spec.local = {dataplane::IpAddress::FromText("192.0.2.1"), SenderPort(slot)};
+  spec.remote = {dataplane::IpAddress::FromText("192.0.2.2"), ReceiverPort(slot)};
+  spec.cookie = Cookie(slot);
   spec.rate_max = true;
   spec.sizes = {{udp_payload, 1}};
   spec.duration_ns = dataplane::kMaxDurationNs;

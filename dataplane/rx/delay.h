@@ -57,22 +57,26 @@ class DelayTracker {
       return;
     }
     for (uint32_t i = 0; i < count; ++i) {
-      Count(above_base + static_cast<int32_t>(origin - send_low[i]), delays);
+      delays.Count(above_base + static_cast<int32_t>(origin - send_low[i]));
     }
   }
 
-  // The same of one packet that is not the flow's first.
-  void AddOne(uint32_t send_low, uint64_t receive_ns, int64_t clock_offset,
+  // The same of one packet. False, and nothing is done, if it is the flow's first.
+  bool AddOne(uint32_t send_low, uint64_t receive_ns, int64_t clock_offset,
               DelayDistribution& delays) {
     const uint32_t transit = static_cast<uint32_t>(receive_ns) - send_low;
     const int64_t delay =
         clock_offset + static_cast<int32_t>(transit - static_cast<uint32_t>(clock_offset));
+    if (!delays.Spans(delay)) [[unlikely]] {
+      if (delays.empty()) return false;
+      delays.Widen(delay, delay);
+    }
     const int64_t above_base = delay - delays.base();
-    delays.Widen(delay, delay);
     sum_ += above_base;
     jitter_x16_ += Magnitude(transit - last_transit_) - ((jitter_x16_ + 8) >> 4);
     last_transit_ = transit;
-    if (delays.histogram() != nullptr) Count(above_base, delays);
+    delays.Count(above_base);
+    return true;
   }
 
   int64_t sum() const { return sum_; }  // Of the delays, each with the base subtracted.
@@ -85,10 +89,6 @@ class DelayTracker {
     const int64_t delay =
         clock_offset + static_cast<int32_t>(last_transit_ - static_cast<uint32_t>(clock_offset));
     if (delay < 0 || delay > kPlausibleNs) delays.set_base(delay - kBaseMarginNs);
-  }
-
-  static void Count(int64_t above_base, DelayDistribution& delays) {
-    delays.Count(static_cast<uint64_t>(std::max<int64_t>(above_base, 0)));
   }
 
   // RFC 3550 section 6.4.1 and appendix A.8: J += (|D| - J) / 16, J kept times 16. The first

@@ -28,7 +28,10 @@ void DelayDistribution::Prefetch() const {
 }
 
 // Where the delays have moved to the cells follow, but not after each that strays.
-void DelayDistribution::CountFar(uint32_t bucket) {
+void DelayDistribution::CountFar(int64_t above_base) {
+  if (histogram_ == nullptr) return;
+  const uint32_t bucket =
+      shm::LogHistogram::BucketOf(static_cast<uint64_t>(std::max<int64_t>(above_base, 0)));
   if (far_ < kMaxFar) {
     ++far_;
     shm::LogHistogram::Increment(&histogram_->counts[bucket]);

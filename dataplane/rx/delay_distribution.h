@@ -15,7 +15,7 @@ namespace weir::dataplane {
 // are counted here first, in the line that a packet touches anyway, and added to the histogram
 // when the counters are published: packets of 65,536 flows in random order then do not touch
 // 65,536 histograms. Written by one worker.
-class alignas(shm::kCacheLine) DelayDistribution {
+class DelayDistribution {
  public:
   // `histogram`: null for none; outlives this.
   explicit DelayDistribution(shm::LogHistogram* histogram) : histogram_(histogram) {}
@@ -35,12 +35,19 @@ class alignas(shm::kCacheLine) DelayDistribution {
       max_ = high;
   }
 
-  // Counts a delay above the base. Only with a histogram.
-  void Count(uint64_t delay) {
-    const uint32_t bucket = shm::LogHistogram::BucketOf(delay);
-    const uint32_t cell = bucket - first_;
+  // True: a delay that changes none of the extremes, and there are some.
+  bool Spans(int64_t delay) const { return min_ <= delay && delay <= max_; }
+
+  // Counts what a delay is above the base, below it as 0, if there is a histogram.
+  void Count(int64_t above_base) {
+    const auto value = static_cast<uint64_t>(above_base);
+    if (value >> shm::LogHistogram::kMaxBits != 0) [[unlikely]] {
+      CountFar(above_base);
+      return;
+    }
+    const uint32_t cell = shm::LogHistogram::BucketOf(value) - first_;
     if (cell >= kCells) [[unlikely]] {
-      CountFar(bucket);
+      CountFar(above_base);
       return;
     }
     if (++cells_[cell] == kFull) [[unlikely]]
@@ -53,23 +60,24 @@ class alignas(shm::kCacheLine) DelayDistribution {
   void Prefetch() const;
 
  private:
-  static constexpr uint32_t kCells = 28;
+  static constexpr uint32_t kCells = 20;
   static constexpr uint8_t kFull = UINT8_MAX;
   static constexpr uint8_t kMaxFar = 16;
   static constexpr uint16_t kNowhere = UINT16_MAX;
   static_assert(shm::LogHistogram::kBuckets + kCells < kNowhere);
 
-  void CountFar(uint32_t bucket);
+  void CountFar(int64_t above_base);
 
   int64_t min_ = std::numeric_limits<int64_t>::max();
   int64_t max_ = std::numeric_limits<int64_t>::min();
   int64_t base_ = 0;  // Subtracted from what is counted.
   shm::LogHistogram* const histogram_;
-  uint16_t first_ = kNowhere;  // The bucket of the first cell.
+  uint16_t first_ = kNowhere;  // The bucket of the first cell; without a histogram it stays so.
   uint8_t far_ = kMaxFar;      // Delays outside the cells since these were last moved.
   uint8_t cells_[kCells] = {};
 };
-static_assert(sizeof(DelayDistribution) == shm::kCacheLine);
+// With the flow's fingerprint it fills a line.
+static_assert(sizeof(DelayDistribution) == shm::kCacheLine - sizeof(uint64_t));
 
 }  // namespace weir::dataplane
 

@@ -4,10 +4,15 @@
 #include <rte_ether.h>
 #include <rte_ip.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 namespace weir::dataplane {
 namespace {
+
+constexpr size_t kIp = PlainHeader::kBeforeIp;
+constexpr size_t kSourceAddress6 = kIp + 8;
 
 struct Region {
   uint8_t bytes[64] = {};
@@ -18,7 +23,6 @@ constexpr void SetMask(Region& mask, size_t at, size_t count) {
 }
 
 constexpr Region MaskOf(bool v6, bool tagged) {
-  constexpr size_t kIp = PlainHeader::kBeforeIp;
   Region mask;
   if (tagged) {
     SetMask(mask, 0, 4);
@@ -26,9 +30,9 @@ constexpr Region MaskOf(bool v6, bool tagged) {
   }
   SetMask(mask, kIp - 2, 2);  // EtherType.
   if (v6) {
-    mask.bytes[kIp] = 0xF0;          // Version.
-    SetMask(mask, kIp + 6, 1);       // Next header.
-    SetMask(mask, kIp + 8, 32 + 4);  // Addresses, ports.
+    mask.bytes[kIp] = 0xF0;                      // Version.
+    SetMask(mask, kIp + 6, 1);                   // Next header.
+    SetMask(mask, kSourceAddress6, 2 * 16 + 4);  // Addresses, ports.
   } else {
     SetMask(mask, kIp, 1);           // Version, header length.
     mask.bytes[kIp + 6] = 0x3F;      // More fragments,
@@ -41,9 +45,25 @@ constexpr Region MaskOf(bool v6, bool tagged) {
 }
 
 template <typename T>
-void Put(uint8_t* at, T value) {
-  const T raw = wire::ByteSwap(value);
-  std::memcpy(at, &raw, sizeof(raw));
+constexpr void Put(uint8_t* at, T value) {
+  const auto raw = std::bit_cast<std::array<uint8_t, sizeof(T)>>(wire::ByteSwap(value));
+  std::copy(raw.begin(), raw.end(), at);
+}
+
+struct Front {
+  uint8_t expected[16] = {};
+  uint8_t mask[16] = {};
+};
+
+constexpr Front FrontOf(bool v6, bool tagged) {
+  Front front;
+  if (tagged) Put<uint16_t>(front.expected, RTE_ETHER_TYPE_VLAN);
+  Put<uint16_t>(front.expected + kIp - 2, v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+  front.expected[kIp] = v6 ? 0x60 : RTE_IPV4_VHL_DEF;
+  front.expected[kIp + (v6 ? 6 : 9)] = IPPROTO_UDP;
+  const Region mask = MaskOf(v6, tagged);
+  std::copy_n(mask.bytes, v6 ? kSourceAddress6 : sizeof(front.mask), front.mask);
+  return front;
 }
 
 }  // namespace
@@ -52,16 +72,18 @@ const PlainHeader::Mask PlainHeader::kMasks[4] = {
     std::bit_cast<Mask>(MaskOf(false, false)), std::bit_cast<Mask>(MaskOf(true, false)),
     std::bit_cast<Mask>(MaskOf(false, true)), std::bit_cast<Mask>(MaskOf(true, true))};
 
+const PlainHeader::CommonBytes PlainHeader::kCommon[4] = {
+    std::bit_cast<CommonBytes>(FrontOf(false, false)),
+    std::bit_cast<CommonBytes>(FrontOf(true, false)),
+    std::bit_cast<CommonBytes>(FrontOf(false, true)),
+    std::bit_cast<CommonBytes>(FrontOf(true, true))};
+
 PlainHeader::PlainHeader(const FlowSpec& spec, uint16_t vlan) {
   const bool v6 = !spec.remote.ip.is_v4();
+  const uint8_t kind = KindOf(v6, vlan);
+  std::copy_n(kCommon[kind].expected, sizeof(CommonBytes::expected), bytes_);
+  Put<uint16_t>(bytes_ + kTci, vlan);
   uint8_t* const ip = bytes_ + kBeforeIp;
-  if (vlan != 0) {
-    Put<uint16_t>(ip - 6, RTE_ETHER_TYPE_VLAN);
-    Put<uint16_t>(ip - 4, vlan);
-  }
-  Put<uint16_t>(ip - 2, v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
-  ip[0] = v6 ? 0x60 : RTE_IPV4_VHL_DEF;
-  ip[v6 ? 6 : 9] = IPPROTO_UDP;
   const auto remote = spec.remote.ip.bytes();
   const auto local = spec.local.ip.bytes();
   uint8_t* at = ip + (v6 ? 8 : 12);
@@ -71,7 +93,7 @@ PlainHeader::PlainHeader(const FlowSpec& spec, uint16_t vlan) {
   Put<uint16_t>(at, spec.remote.port);
   Put<uint16_t>(at + 2, spec.local.port);
   Put<uint64_t>(ip + Cookie(v6), spec.cookie);
-  bytes_[kKind] = static_cast<uint8_t>((v6 ? kV6 : 0) | (vlan != 0 ? kTagged : 0));
+  bytes_[kKind] = kind;
 }
 
 }  // namespace weir::dataplane

@@ -10,6 +10,7 @@
 
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/flow/vector16.h"
+#include "dataplane/rx/fingerprint.h"
 #include "wire/byte_order.h"
 
 namespace weir::dataplane {
@@ -17,15 +18,25 @@ namespace weir::dataplane {
 // What a test packet looks like from its VLAN tag (or, without one, the end of the source MAC
 // address) to its cookie: 42 bytes with IPv4, 62 with IPv6. Fields that differ from packet to
 // packet are masked: DSCP and ECN, lengths, identification, TTL, checksums, flow label.
-// Immutable; one cache line, all that must match before a packet is counted.
+// Immutable; one cache line, all that must match before a packet is counted. A packet that comes
+// alone is told by its flow's fingerprint instead, and does not touch it.
 class alignas(64) PlainHeader {
   struct Mask {
     alignas(16) uint8_t bytes[64];
   };
+  struct CommonBytes {
+    alignas(16) uint8_t expected[16];
+    alignas(16) uint8_t mask[16];
+  };
   static constexpr uint8_t kV6 = 1;
   static constexpr uint8_t kTagged = 2;
+  static constexpr size_t kTci = 2;    // Where the VLAN is.
   static constexpr size_t kKind = 63;  // Of bytes_. In IPv6 a masked one, in IPv4 not compared.
   static const Mask kMasks[4];         // By kind.
+  static const CommonBytes kCommon[4];
+  static uint8_t KindOf(bool v6, uint16_t vlan) {
+    return static_cast<uint8_t>((v6 ? kV6 : 0) | (vlan != 0 ? kTagged : 0));
+  }
 
  public:
   static constexpr size_t kBeforeIp = 6;  // Where it begins, in front of the IP header.
@@ -46,6 +57,32 @@ class alignas(64) PlainHeader {
     std::memcpy(&raw, bytes_ + kBeforeIp + Cookie(is_v6()), sizeof(raw));
     return wire::ByteSwap(raw);
   }
+  uint64_t fingerprint() const {
+    const uint8_t* const ip = bytes_ + kBeforeIp;
+    return is_v6() ? Fingerprint<true>(ip) : Fingerprint<false>(ip);
+  }
+
+  // What is the same in the packets of all flows of a port with this VLAN (0: none). A packet with
+  // it and with a flow's fingerprint is the flow's.
+  template <bool kV6>
+  class Common {
+   public:
+    explicit Common(uint16_t vlan) {
+      const CommonBytes& bytes = kCommon[KindOf(kV6, vlan)];
+      mask_ = LoadVector16(bytes.mask);
+      expected_ = LoadVector16(bytes.expected);
+      expected_[0] |= uint64_t{wire::ByteSwap(vlan)} << (8 * kTci);
+    }
+
+    // Reads from kBeforeIp in front of `ip` to ten bytes behind.
+    bool operator()(const uint8_t* ip) const {
+      return IsZero((LoadVector16(ip - kBeforeIp) & mask_) ^ expected_);
+    }
+
+   private:
+    Vector16 expected_;
+    Vector16 mask_;
+  };
 
   // Compares packets with one header, which it holds in registers. kV6 must be the header's.
   template <bool kV6>

@@ -35,9 +35,7 @@ struct Guess {
 };
 
 // Looks up flows by cookie, the same one only once if its packets come one behind the other, and
-// has them fetched. That is long before they are read: a flow from memory takes as long as the
-// guesses of a whole burst, and in a burst there are fewer lines of flows than in the core's first
-// cache.
+// has them fetched. In a burst there are fewer lines of flows than in the core's first cache.
 class Guesser {
  public:
   Guesser(const FlowSlots& flows, uint32_t ip_offset) : flows_(flows), ip_offset_(ip_offset) {}
@@ -45,6 +43,13 @@ class Guesser {
   Guess operator()(rte_mbuf* mbuf) {
     const uint8_t* const ip = rte_pktmbuf_mtod(mbuf, const uint8_t*) + ip_offset_;
     return {FlowOf(mbuf, ip), ip, mbuf};
+  }
+
+  // When the burst's `count` frames were looked at: fetches those of their flows that are not near
+  // yet. All at once and nothing else meanwhile, so that the core has as many misses under way as
+  // it can.
+  void Fetch(uint16_t count) const {
+    for (uint16_t i = 0; i < found_; ++i) flows_found_[i]->Fetch(found_ != count);
   }
 
  private:
@@ -60,7 +65,10 @@ class Guesser {
     if (cookie != cookie_) {
       cookie_ = cookie;
       flow_ = flows_.FindRx(wire::CookieSlot(cookie));
-      if (flow_ != nullptr) flow_->Prefetch();
+      if (flow_ != nullptr) {
+        flow_->Prefetch();
+        flows_found_[found_++] = flow_;
+      }
     }
     return flow_;
   }
@@ -69,12 +77,14 @@ class Guesser {
   const uint32_t ip_offset_;
   uint64_t cookie_ = 0;  // A packet with this one takes the long way.
   RxFlow* flow_ = nullptr;
+  uint16_t found_ = 0;
+  RxFlow* flows_found_[kRxBurst];
 };
 
-// True: a packet of the flow with these headers, in a frame without padding (which was seen to be
-// long enough for a test packet), and with a checksum that nobody found bad.
-template <bool kV6>
-bool IsPlain(const PlainHeader::Comparison<kV6>& ours, const Guess& guess, uint32_t ip_offset) {
+// True: the headers are `ours`, and the rest is plain, too: a frame without padding (which was seen
+// to be long enough for a test packet), and with a checksum that nobody found bad.
+template <bool kV6, typename Ours>
+bool IsPlain(const Ours& ours, const Guess& guess, uint32_t ip_offset) {
   constexpr uint32_t kUdp = PlainHeader::Cookie(kV6) - sizeof(rte_udp_hdr);
   const uint32_t packet_bytes = guess.mbuf->pkt_len - ip_offset;
   const uint32_t udp_bytes = packet_bytes - kUdp;
@@ -117,11 +127,13 @@ const Guess* TakePlain(const Guess* begin, const Guess* end, uint32_t ip_offset,
 // The same of one packet that begins and ends a run. False, and nothing is done: it is not as plain
 // as most.
 template <bool kV6>
-bool TakeOne(const Guess& guess, uint32_t ip_offset, uint64_t now_ns) {
+bool TakeOne(const PlainHeader::Common<kV6>& common, const Guess& guess, uint32_t ip_offset,
+             uint64_t now_ns) {
   constexpr uint32_t kCookie = PlainHeader::Cookie(kV6);
-  if (!IsPlain<kV6>(PlainHeader::Comparison<kV6>(guess.flow->header()), guess, ip_offset)) {
-    return false;
-  }
+  const auto ours = [&](const uint8_t* ip) {
+    return common(ip) && Fingerprint<kV6>(ip) == guess.flow->fingerprint();
+  };
+  if (!IsPlain<kV6>(ours, guess, ip_offset)) return false;
   const uint64_t sequence_and_time = LoadBe64(guess.ip + kCookie + sizeof(uint64_t));
   return guess.flow->TakeOne(static_cast<uint32_t>(sequence_and_time >> 32),
                              static_cast<uint32_t>(sequence_and_time),
@@ -165,16 +177,20 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
   for (uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void*));
 
   // First pass: whose each frame would be.
-  Guess guesses[kRxBurst];
+  Guess guesses[kRxBurst + 1];
   Guesser guess(flows, ip_offset);
   for (uint16_t i = 0; i < count; ++i) {
     guesses[i] = guess(mbufs[i]);
   }
+  guesses[count].flow = nullptr;
+  guess.Fetch(count);
 
   // Second pass: whose it is, and what it carried, by runs of one flow.
+  const PlainHeader::Common<false> common4(vlan);
+  const PlainHeader::Common<true> common6(vlan);
   RxFlow::Run run;
-  uint16_t kept = 0;
   uint16_t punts = 0;
+  uint16_t kept = 0;  // Set with the first that is punted: until then each frame lies where it lay.
   auto start_run = [&](RxFlow* flow) {
     if (flow == run.flow) return;
     if (run.flow != nullptr) run.flow->Finish(run, now_ns);
@@ -183,11 +199,11 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
   const Guess* const end = guesses + count;
   for (const Guess* at = guesses; at != end;) {
     if (at->flow != nullptr) [[likely]] {
-      const bool alone = at->flow != run.flow && (at + 1 == end || at[1].flow != at->flow);
-      if (alone && (at->flow->header().is_v6() ? TakeOne<true>(*at, ip_offset, now_ns)
-                                               : TakeOne<false>(*at, ip_offset, now_ns))) {
-        if (punts != 0) mbufs[kept] = at->mbuf;  // Else it lies there.
-        ++kept;
+      const bool alone = at->flow != run.flow && at->flow != at[1].flow;
+      if (alone &&
+          (Load16(at->ip - 2) == kIp6Type ? TakeOne<true>(common6, *at, ip_offset, now_ns)
+                                          : TakeOne<false>(common4, *at, ip_offset, now_ns))) {
+        if (punts != 0) mbufs[kept++] = at->mbuf;
         ++at;
         continue;
       }
@@ -195,24 +211,23 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
       const Guess* const stopped = at->flow->header().is_v6()
                                        ? TakePlain<true>(at, end, ip_offset, &run)
                                        : TakePlain<false>(at, end, ip_offset, &run);
-      if (punts == 0) {
-        kept = static_cast<uint16_t>(stopped - guesses);  // Each lies where it lay.
-      } else {
+      if (punts != 0) {
         for (; at != stopped; ++at) mbufs[kept++] = at->mbuf;
       }
       at = stopped;
       if (at == end) break;
     }
     rte_mbuf* const mbuf = at->mbuf;
-    ++at;
     ReceivedPacket packet;
     bool punt = false;
     RxFlow* const flow = ReadAny(mbuf, vlan, flows, drops, &packet, &punt);
+    if (punt && punts == 0) kept = static_cast<uint16_t>(at - guesses);
+    ++at;
     if (punt) {
       punted[punts++] = mbuf;
       continue;
     }
-    mbufs[kept++] = mbuf;
+    if (punts != 0) mbufs[kept++] = mbuf;
     if (flow == nullptr) continue;
     start_run(flow);
     flow->Add(packet, &run);

@@ -27,25 +27,38 @@ struct ReceivedPacket {
 
 // Each worker of a port has its own RxFlow for the same flow: whichever queue a packet comes
 // in on, it is counted, and a reader merges. It lies in the worker's FlowSlots.
-// A packet touches three cache lines, side by side: what must match, what is counted, delays.
+// A packet alone touches two cache lines, side by side: what is counted; whose it is, and delays. A
+// run of packets touches a third, the header.
 class RxFlow {
  public:
   RxFlow(const FlowSpec& spec, uint16_t vlan, shm::LogHistogram* histogram)
-      : header_(spec, vlan), generation_(spec.generation), delays_(histogram) {}
+      : generation_(spec.generation),
+        fingerprint_(PlainHeader(spec, vlan).fingerprint()),
+        delays_(histogram),
+        header_(spec, vlan) {}
 
+  // What its packets will touch, but for the header.
   void Prefetch() const {
-    rte_prefetch0(this);
-    rte_prefetch0_write(&tracker_);
-    rte_prefetch0_write(&delays_);
+    rte_prefetch0_write(this);
+    rte_prefetch0_write(&fingerprint_);
+  }
+  // The same by loads, each of which gets its line: a CPU may drop a prefetch when it has as many
+  // misses under way as it can. `in_runs`: with the header.
+  void Fetch(bool in_runs) const {
+    Load(&bytes_);
+    Load(&fingerprint_);
+    if (in_runs) Load(&header_);
   }
 
   void PrefetchToPublish() const {
     Prefetch();
+    rte_prefetch0(&header_);
     rte_prefetch0(&disorder_);
   }
   void PrefetchHistogram() const { delays_.Prefetch(); }
 
   const PlainHeader& header() const { return header_; }
+  uint64_t fingerprint() const { return fingerprint_; }
 
   // Packets of one flow that came one behind the other in a burst: what they add to it. Begins
   // with Start, ends with Finish.
@@ -124,7 +137,9 @@ class RxFlow {
   // A run of one packet without padding, as it comes when there are many flows. False, and nothing
   // is done, unless it is the next in order and nothing else is to be seen to.
   bool TakeOne(uint32_t sequence, uint32_t send_time, uint32_t ip_bytes, uint64_t now_ns) {
-    if (sequence != static_cast<uint32_t>(tracker_.next()) || !tracker_.Whole() || delays_.empty())
+    if (sequence != static_cast<uint32_t>(tracker_.next()) || !tracker_.Whole()) [[unlikely]]
+      return false;
+    if (!delay_.AddOne(send_time, now_ns, clock_offset.load(std::memory_order_relaxed), delays_))
         [[unlikely]] {
       return false;
     }
@@ -133,7 +148,6 @@ class RxFlow {
     bytes_ += ip_bytes;
     last_bytes_ = static_cast<uint16_t>(ip_bytes);
     last_ns_ = now_ns;
-    delay_.AddOne(send_time, now_ns, clock_offset.load(std::memory_order_relaxed), delays_);
     return true;
   }
 
@@ -149,8 +163,9 @@ class RxFlow {
     return verdict == Verdict::kInOrder || verdict == Verdict::kReordered;
   }
 
-  // What must match.
-  const PlainHeader header_;
+  static void Load(const void* line) {
+    static_cast<void>(*static_cast<const volatile uint8_t*>(line));
+  }
 
   // What is counted. Of the first, whose end is unused, that end is used.
   alignas(shm::kCacheLine) [[no_unique_address]] SequenceTracker tracker_;
@@ -167,7 +182,10 @@ class RxFlow {
   [[no_unique_address]] DelayTracker delay_;
   const uint32_t generation_;
 
+  alignas(shm::kCacheLine) const uint64_t fingerprint_;
   DelayDistribution delays_;
+
+  const PlainHeader header_;
 
   // Not touched by a packet in order.
   alignas(shm::kCacheLine) Disorder disorder_;

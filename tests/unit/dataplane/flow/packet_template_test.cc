@@ -134,7 +134,15 @@ TEST_P(TemplateTest, ReceiverOfTheReverseSpecMatches) {
     return header.is_v6() ? PlainHeader::Comparison<true>(header)(ip)
                           : PlainHeader::Comparison<false>(header)(ip);
   };
+  // The same of a packet alone, by its flow's fingerprint.
+  const auto matches_alone = [&header, vlan = vlan, ip = static_cast<const uint8_t*>(ip)] {
+    return header.is_v6() ? PlainHeader::Common<true>(vlan)(ip) &&
+                                Fingerprint<true>(ip) == header.fingerprint()
+                          : PlainHeader::Common<false>(vlan)(ip) &&
+                                Fingerprint<false>(ip) == header.fingerprint();
+  };
   EXPECT_TRUE(matches());
+  EXPECT_TRUE(matches_alone());
   const size_t end = static_cast<size_t>(ip - frame.data()) + PlainHeader::Cookie(!v4) + 8;
   for (size_t bit = 8 * 12; bit < 8 * end; ++bit) {
     const uint8_t flip = static_cast<uint8_t>(1u << bit % 8);
@@ -151,6 +159,7 @@ TEST_P(TemplateTest, ReceiverOfTheReverseSpecMatches) {
     if (!length && !version) {
       ASSERT_EQ(matches(), ours) << "bit " << bit % 8 << " of byte " << bit / 8;
     }
+    ASSERT_EQ(matches_alone(), matches()) << "bit " << bit % 8 << " of byte " << bit / 8;
     frame[bit / 8] ^= flip;
   }
 }

@@ -107,14 +107,14 @@ TEST(DelayDistribution, CountsEachDelayInItsBucket) {
   auto histogram = std::make_unique<shm::LogHistogram>();
   DelayDistribution distribution(histogram.get());
   std::vector<uint64_t> expected(shm::LogHistogram::kBuckets, 0);
-  const auto count = [&](uint64_t delay) {
-    distribution.Count(delay);
-    ++expected[shm::LogHistogram::BucketOf(delay)];
+  const auto count = [&](uint64_t above_base) {
+    distribution.Count(static_cast<int64_t>(above_base));
+    ++expected[shm::LogHistogram::BucketOf(above_base >> 63 != 0 ? 0 : above_base)];
   };
-  for (uint64_t centre : {0ull, 5ull, 100'000ull, 40'000'000ull, 16'000'000'000ull, ~0ull >> 1}) {
+  for (uint64_t centre : {0ull, 5ull, 100'000ull, 40'000'000ull, 16'000'000'000ull, ~0ull >> 2}) {
     for (int i = 0; i < 3'000; ++i) {
       count(centre + random() % (centre / 16 + 1));
-      if (random() % 50 == 0) count(random() >> (random() % 64));
+      if (random() % 50 == 0) count(random() >> (random() % 64));  // Below the base, too.
       if (random() % 500 == 0) distribution.Flush();
     }
     for (int i = 0; i < 1'000; ++i) count(centre);
