@@ -2,22 +2,14 @@
 #ifndef WEIR_DATAPLANE_RX_FINGERPRINT_H_
 #define WEIR_DATAPLANE_RX_FINGERPRINT_H_
 
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
+
+#include "dataplane/clock/clock.h"
+#include "dataplane/rx/load.h"
 
 namespace weir::dataplane {
 
 namespace fingerprint {
-
-__extension__ using Uint128 = unsigned __int128;
-
-template <typename Word>
-Word Load(const uint8_t* at) {
-  Word word;
-  std::memcpy(&word, at, sizeof(word));
-  return word;
-}
 
 // Each bit of both decides about each of the result, unless one of them is 0.
 inline uint64_t Product(uint64_t a, uint64_t b) {
@@ -32,7 +24,6 @@ inline uint64_t Product(uint64_t a, uint64_t b) {
 // that a packet is the flow's is known from its cookie, of which 40 bits are random.
 template <bool kV6>
 uint64_t Fingerprint(const uint8_t* ip) {
-  using fingerprint::Load;
   using fingerprint::Product;
   // Digits of pi. The first one's first byte is no source address's, so that what the cookie is
   // multiplied with is not 0.

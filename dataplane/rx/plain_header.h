@@ -11,6 +11,7 @@
 #include "dataplane/flow/flow_spec.h"
 #include "dataplane/flow/vector16.h"
 #include "dataplane/rx/fingerprint.h"
+#include "dataplane/rx/load.h"
 #include "wire/byte_order.h"
 
 namespace weir::dataplane {
@@ -53,9 +54,7 @@ class alignas(64) PlainHeader {
            ((bytes_[kKind] & kTagged) != 0 ? sizeof(rte_vlan_hdr) : 0);
   }
   uint64_t cookie() const {
-    uint64_t raw;
-    std::memcpy(&raw, bytes_ + kBeforeIp + Cookie(is_v6()), sizeof(raw));
-    return wire::ByteSwap(raw);
+    return wire::ByteSwap(Load<uint64_t>(bytes_ + kBeforeIp + Cookie(is_v6())));
   }
   uint64_t fingerprint() const {
     const uint8_t* const ip = bytes_ + kBeforeIp;

@@ -6,22 +6,14 @@
 
 #include "dataplane/flow/flow_slots.h"
 #include "dataplane/rx/classifier.h"
+#include "dataplane/rx/load.h"
 
 namespace weir::dataplane {
 namespace {
 
 constexpr uint16_t kIp6Type = wire::ByteSwap(uint16_t{RTE_ETHER_TYPE_IPV6});
 
-uint16_t Load16(const uint8_t* at) {
-  uint16_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return value;
-}
-uint64_t LoadBe64(const uint8_t* at) {
-  uint64_t raw;
-  std::memcpy(&raw, at, sizeof(raw));
-  return wire::ByteSwap(raw);
-}
+uint64_t LoadBe64(const uint8_t* at) { return wire::ByteSwap(Load<uint64_t>(at)); }
 
 uint32_t FrameBytes(const rte_mbuf* mbuf) {
   return std::max<uint32_t>(mbuf->pkt_len + RTE_ETHER_CRC_LEN, RTE_ETHER_MIN_LEN);
@@ -57,7 +49,7 @@ class Guesser {
     if (mbuf->data_len < ip_offset_ + PlainHeader::Cookie(false) + wire::kMinUdpPayload) {
       return nullptr;
     }
-    const bool v6 = Load16(ip - 2) == kIp6Type;
+    const bool v6 = Load<uint16_t>(ip - 2) == kIp6Type;
     if (v6 && mbuf->data_len < ip_offset_ + PlainHeader::Cookie(true) + wire::kMinUdpPayload) {
       return nullptr;
     }
@@ -90,8 +82,9 @@ bool IsPlain(const Ours& ours, const Guess& guess, uint32_t ip_offset) {
   const uint32_t udp_bytes = packet_bytes - kUdp;
   const uint32_t ip_length = kV6 ? udp_bytes : packet_bytes;
   return ours(guess.ip) &&
-         Load16(guess.ip + (kV6 ? 4 : 2)) == wire::ByteSwap(static_cast<uint16_t>(ip_length)) &&
-         Load16(guess.ip + kUdp + 4) == wire::ByteSwap(static_cast<uint16_t>(udp_bytes)) &&
+         Load<uint16_t>(guess.ip + (kV6 ? 4 : 2)) ==
+             wire::ByteSwap(static_cast<uint16_t>(ip_length)) &&
+         Load<uint16_t>(guess.ip + kUdp + 4) == wire::ByteSwap(static_cast<uint16_t>(udp_bytes)) &&
          (guess.mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD) == 0;
 }
 
@@ -191,6 +184,10 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
   RxFlow::Run run;
   uint16_t punts = 0;
   uint16_t kept = 0;  // Set with the first that is punted: until then each frame lies where it lay.
+  auto keep = [&](const Guess* begin, const Guess* stop) {
+    if (punts == 0) return;
+    for (; begin != stop; ++begin) mbufs[kept++] = begin->mbuf;
+  };
   auto start_run = [&](RxFlow* flow) {
     if (flow == run.flow) return;
     if (run.flow != nullptr) run.flow->Finish(run, now_ns);
@@ -200,10 +197,10 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
   for (const Guess* at = guesses; at != end;) {
     if (at->flow != nullptr) [[likely]] {
       const bool alone = at->flow != run.flow && at->flow != at[1].flow;
-      if (alone &&
-          (Load16(at->ip - 2) == kIp6Type ? TakeOne<true>(common6, *at, ip_offset, now_ns)
-                                          : TakeOne<false>(common4, *at, ip_offset, now_ns))) {
-        if (punts != 0) mbufs[kept++] = at->mbuf;
+      if (alone && (Load<uint16_t>(at->ip - 2) == kIp6Type
+                        ? TakeOne<true>(common6, *at, ip_offset, now_ns)
+                        : TakeOne<false>(common4, *at, ip_offset, now_ns))) {
+        keep(at, at + 1);
         ++at;
         continue;
       }
@@ -211,23 +208,20 @@ uint16_t MeasureBurst(rte_mbuf** mbufs, uint16_t count, uint16_t vlan, const Flo
       const Guess* const stopped = at->flow->header().is_v6()
                                        ? TakePlain<true>(at, end, ip_offset, &run)
                                        : TakePlain<false>(at, end, ip_offset, &run);
-      if (punts != 0) {
-        for (; at != stopped; ++at) mbufs[kept++] = at->mbuf;
-      }
+      keep(at, stopped);
       at = stopped;
       if (at == end) break;
     }
-    rte_mbuf* const mbuf = at->mbuf;
+    const Guess* const odd = at++;
     ReceivedPacket packet;
     bool punt = false;
-    RxFlow* const flow = ReadAny(mbuf, vlan, flows, drops, &packet, &punt);
-    if (punt && punts == 0) kept = static_cast<uint16_t>(at - guesses);
-    ++at;
+    RxFlow* const flow = ReadAny(odd->mbuf, vlan, flows, drops, &packet, &punt);
     if (punt) {
-      punted[punts++] = mbuf;
+      if (punts == 0) kept = static_cast<uint16_t>(odd - guesses);
+      punted[punts++] = odd->mbuf;
       continue;
     }
-    if (punts != 0) mbufs[kept++] = mbuf;
+    keep(odd, at);
     if (flow == nullptr) continue;
     start_run(flow);
     flow->Add(packet, &run);

@@ -32,10 +32,7 @@ struct ReceivedPacket {
 class RxFlow {
  public:
   RxFlow(const FlowSpec& spec, uint16_t vlan, shm::LogHistogram* histogram)
-      : generation_(spec.generation),
-        fingerprint_(PlainHeader(spec, vlan).fingerprint()),
-        delays_(histogram),
-        header_(spec, vlan) {}
+      : RxFlow(PlainHeader(spec, vlan), spec.generation, histogram) {}
 
   // What its packets will touch, but for the header.
   void Prefetch() const {
@@ -45,9 +42,9 @@ class RxFlow {
   // The same by loads, each of which gets its line: a CPU may drop a prefetch when it has as many
   // misses under way as it can. `in_runs`: with the header.
   void Fetch(bool in_runs) const {
-    Load(&bytes_);
-    Load(&fingerprint_);
-    if (in_runs) Load(&header_);
+    Touch(this);
+    Touch(&fingerprint_);
+    if (in_runs) Touch(&header_);
   }
 
   void PrefetchToPublish() const {
@@ -156,6 +153,12 @@ class RxFlow {
   void PublishTo(shm::RxCell& cell, bool with_histogram = true);
 
  private:
+  RxFlow(const PlainHeader& header, uint32_t generation, shm::LogHistogram* histogram)
+      : generation_(generation),
+        fingerprint_(header.fingerprint()),
+        delays_(histogram),
+        header_(header) {}
+
   // True: the packet is neither a duplicate nor late.
   bool Track(uint32_t sequence) {
     using Verdict = SequenceTracker::Verdict;
@@ -163,7 +166,7 @@ class RxFlow {
     return verdict == Verdict::kInOrder || verdict == Verdict::kReordered;
   }
 
-  static void Load(const void* line) {
+  static void Touch(const void* line) {
     static_cast<void>(*static_cast<const volatile uint8_t*>(line));
   }
 
